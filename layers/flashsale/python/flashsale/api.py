@@ -1,0 +1,184 @@
+"""The edge: events become requests, results become replies, refusals become statuses.
+
+`@endpoint` and `@scheduled` make one object of a function. Called as `handler(event, context)` it
+is the Lambda handler; its `invoke`, awaited by a local gateway, shares one event loop with every
+other invocation of the process.
+"""
+
+import asyncio
+import functools
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from flashsale import bootstrap
+from flashsale.errors import (
+    BodyTooLarge,
+    CodeExpired,
+    Fault,
+    LimitExceeded,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    QueryTooLong,
+    Refusal,
+    SaleEnded,
+    SoldOut,
+    TryAgain,
+    Unavailable,
+)
+from flashsale.logs import logger, request_log
+from flashsale.request import Event, Request
+
+Response = dict[str, Any]
+Result = TypeVar("Result")
+
+# The most telling class wins: a refusal's own, or the nearest above it.
+STATUS: dict[type[Refusal], int] = {
+    Malformed: 400,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    SoldOut: 409,
+    LimitExceeded: 409,
+    CodeExpired: 410,
+    SaleEnded: 410,
+    BodyTooLarge: 413,
+    QueryTooLong: 414,
+    TryAgain: 503,
+}
+
+_JSON_HEADERS = {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: a JSON object, or text of another type. `outcome` is for the log line."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=lambda: _JSON_HEADERS)
+    outcome: str = "ok"
+
+    @classmethod
+    def ok(cls, **fields: object) -> "Reply":
+        """200, `{"success": true, ...}`."""
+        return cls(200, json.dumps({"success": True, **fields}))
+
+    @classmethod
+    def refused(cls, refusal: Refusal, **fields: object) -> "Reply":
+        """The refusal's status, `{"success": false, "error": ..., "message": ...}`."""
+        status = next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
+        told = {"success": False, "error": refusal.reason, "message": refusal.message, **fields}
+        headers = _JSON_HEADERS
+        if isinstance(refusal, TryAgain):
+            headers = {**headers, "retry-after": str(refusal.retry_after_seconds)}
+        elif isinstance(refusal, MethodNotAllowed):
+            headers = {**headers, "allow": refusal.allow}
+        return cls(status, json.dumps(told), headers, refusal.reason)
+
+    @classmethod
+    def picture(cls, svg: str, *, etag: str, seen: str) -> "Reply":
+        """An SVG that never changes: 304 if `seen`, the client's If-None-Match, names it."""
+        headers = {
+            "cache-control": "public, max-age=31536000, immutable",
+            # Opened alone it is a document: nothing in it may load or run.
+            "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "content-type": "image/svg+xml",
+            "etag": etag,
+            "x-content-type-options": "nosniff",
+        }
+        return cls(304, "", headers) if etag in seen else cls(200, svg, headers)
+
+    def response(self) -> Response:
+        """The shape API Gateway expects of a function."""
+        return {"statusCode": self.status, "headers": self.headers, "body": self.body}
+
+
+class Function(Generic[Result]):
+    """A Lambda function whose body is a coroutine."""
+
+    def __init__(self, run: Callable[[Event, Any], Awaitable[Result]]) -> None:
+        self.invoke = run
+        """Run one invocation on the running loop, beside others."""
+
+    def __call__(self, event: Event, context: Any) -> Result:
+        """Run one invocation and what it left to do, as Lambda does: it freezes after the reply."""
+        return _process_loop().run_until_complete(self._alone(event, context))
+
+    async def _alone(self, event: Event, context: Any) -> Result:
+        result = await self.invoke(event, context)
+        await bootstrap.settled()
+        request_log().flush()
+        return result
+
+
+def endpoint(
+    *, query: tuple[str, ...] | None = ()
+) -> Callable[[Callable[[Request], Awaitable[Reply]]], Function[Response]]:
+    """Make a function that answers HTTP requests, which may have the named query parameters.
+    `query=None` takes any request, unread."""
+
+    def decorate(handler: Callable[[Request], Awaitable[Reply]]) -> Function[Response]:
+        async def run(event: Event, context: Any) -> Response:
+            started = time.perf_counter()
+            reply = await _answer(handler, event, query)
+            request_log().add(
+                route=event.get("routeKey", ""),
+                status=reply.status,
+                outcome=reply.outcome,
+                latency_ms=round((time.perf_counter() - started) * 1_000, 2),
+                request_id=event.get("requestContext", {}).get("requestId", ""),
+            )
+            return reply.response()
+
+        return Function(run)
+
+    return decorate
+
+
+def scheduled(handler: Callable[[], Awaitable[Mapping[str, Any]]]) -> Function[Mapping[str, Any]]:
+    """Make a function that a schedule or an operator invokes. A fault fails the invocation, so that
+    whoever invoked it tries again."""
+
+    async def run(event: Event, context: Any) -> Mapping[str, Any]:
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            result = await handler()
+            outcome = "ok"
+            return result
+        finally:
+            taken_ms = round((time.perf_counter() - started) * 1_000, 2)
+            name = handler.__module__
+            logger().info(
+                "run", extra={"function": name, "outcome": outcome, "latency_ms": taken_ms}
+            )
+
+    return Function(run)
+
+
+async def _answer(
+    handler: Callable[[Request], Awaitable[Reply]], event: Event, query: tuple[str, ...] | None
+) -> Reply:
+    try:
+        return await handler(Request(event, query))
+    except Refusal as refusal:
+        return Reply.refused(refusal)
+    except Fault as fault:
+        logger().error("store fault", extra={"route": event.get("routeKey"), "fault": str(fault)})
+        return Reply.refused(Unavailable())
+    except Exception:
+        logger().exception("unexpected", extra={"route": event.get("routeKey")})
+        told = {"success": False, "error": "internal", "message": "internal error"}
+        return Reply(500, json.dumps(told), outcome="internal")
+
+
+@functools.cache
+def _process_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()

@@ -1,0 +1,89 @@
+"""Puts the parts together, once per process and event loop, when first asked for one."""
+
+import asyncio
+from dataclasses import dataclass
+
+from flashsale.background import Background
+from flashsale.codes import CodeSigner
+from flashsale.config import Settings
+from flashsale.health import Health
+from flashsale.inventory import Inventory
+from flashsale.ledger import Ledger
+from flashsale.logs import request_log
+from flashsale.sales import Sales
+from flashsale.secrets import with_secrets
+from flashsale.shop import Shop
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that a function may ask for."""
+
+    settings: Settings
+    shop: Shop
+    sales: Sales
+    health: Health
+    inventory: Inventory
+    ledger: Ledger
+    background: Background
+
+    async def close(self) -> None:
+        """Finish what is under way, then disconnect."""
+        await self.background.settled()
+        await self.ledger.close()
+        await self.inventory.close()
+
+
+_services: dict[asyncio.AbstractEventLoop, Service] = {}
+
+
+def service() -> Service:
+    """The service of the running event loop. Connects to nothing yet."""
+    loop = asyncio.get_running_loop()
+    made = _services.get(loop)
+    if made is None:
+        made = _services[loop] = build(Settings.read())
+    return made
+
+
+async def settled() -> None:
+    """Wait for what replies did not wait for."""
+    made = _services.get(asyncio.get_running_loop())
+    if made is not None:
+        await made.background.settled()
+
+
+async def close() -> None:
+    """Close the running loop's service, if it was ever asked for."""
+    made = _services.pop(asyncio.get_running_loop(), None)
+    if made is not None:
+        await made.close()
+    request_log().flush()
+
+
+def build(settings: Settings) -> Service:
+    """Make a service from settings.
+
+    Raises:
+        ConfigError: a setting or a secret is wrong.
+    """
+    settings = with_secrets(settings)
+    inventory, ledger, background = Inventory(settings), Ledger(settings), Background()
+    sales = Sales(settings, inventory, ledger)
+    shop = Shop(
+        settings,
+        signer=CodeSigner.parse(settings.code_keys),
+        inventory=inventory,
+        ledger=ledger,
+        sales=sales,
+        background=background,
+    )
+    return Service(
+        settings=settings,
+        shop=shop,
+        sales=sales,
+        health=Health(settings, inventory, ledger),
+        inventory=inventory,
+        ledger=ledger,
+        background=background,
+    )

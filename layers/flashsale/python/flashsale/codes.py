@@ -1,0 +1,104 @@
+"""Checkout codes: signed tickets that carry all that a purchase needs, so that no store keeps them.
+
+Layout, before base64url without padding: version (1 byte), key id (1), sale's start (4, Unix
+seconds), item (2), expiry (4, Unix seconds), nonce (16), buyer (1 to 64 ASCII), tag (16: the first
+half of HMAC-SHA256 over all before it). Integers are big-endian. The nonce is the idempotency key
+of the purchase, and the purchase's id derives from it.
+"""
+
+import base64
+import binascii
+import hmac
+import os
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flashsale.errors import ConfigError, InvalidCode
+
+_VERSION = 1
+_HEAD = struct.Struct(">BBIHI16s")
+_TAG_BYTES = 16
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]{60,144}")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutCode:
+    """What a code says. Times are Unix seconds, `nonce` is 32 hex digits."""
+
+    starts_at: int
+    item: int
+    expires_at: int
+    nonce: str
+    buyer: str
+    purchase_id: str
+
+
+class CodeSigner:
+    """Mints and reads codes. The first key signs, every key reads, so that keys can rotate."""
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        if not keys:
+            raise ConfigError("CODE_KEYS is empty, so no checkout code can be signed")
+        self._keys = dict(keys)
+        self._signing_id = next(iter(self._keys))
+
+    @classmethod
+    def parse(cls, text: str) -> "CodeSigner":
+        """Make a signer from `id:hex,id:hex`; ids are 0 to 255, keys 32 bytes or more."""
+        keys: dict[int, bytes] = {}
+        for part in filter(None, text.split(",")):
+            key_id, _, digits = part.strip().partition(":")
+            try:
+                key = bytes.fromhex(digits)
+                number = int(key_id)
+            except ValueError:
+                raise ConfigError("CODE_KEYS is not of the form id:hex,id:hex") from None
+            if len(key) < 32 or not 0 <= number <= 255 or number in keys:
+                raise ConfigError(
+                    "CODE_KEYS wants ids from 0 to 255, each once, and keys of at least 32 bytes"
+                )
+            keys[number] = key
+        return cls(keys)
+
+    def mint(
+        self, *, starts_at: int, item: int, expires_at: int, buyer: str, nonce: bytes | None = None
+    ) -> str:
+        """Sign a new code. `nonce` is 16 random bytes unless given."""
+        key_id = self._signing_id
+        head = _HEAD.pack(_VERSION, key_id, starts_at, item, expires_at, nonce or os.urandom(16))
+        body = head + buyer.encode("ascii")
+        tag = hmac.digest(self._keys[key_id], body, "sha256")[:_TAG_BYTES]
+        return base64.urlsafe_b64encode(body + tag).rstrip(b"=").decode("ascii")
+
+    def read(self, text: str) -> CheckoutCode:
+        """Check a code's signature and say what it holds; touches no store.
+
+        Raises:
+            InvalidCode: the code is not one of ours, in exactly the spelling it was given in.
+        """
+        if not _ALPHABET.fullmatch(text):
+            raise InvalidCode
+        try:
+            raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except binascii.Error:
+            raise InvalidCode from None
+        body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+        key = self._keys.get(body[1])
+        if body[0] != _VERSION or key is None:
+            raise InvalidCode
+        if not hmac.compare_digest(hmac.digest(key, body, "sha256")[:_TAG_BYTES], tag):
+            raise InvalidCode
+        # base64 lets the last character's spare bits vary; one code has one spelling.
+        if base64.urlsafe_b64encode(raw).rstrip(b"=") != text.encode("ascii"):
+            raise InvalidCode
+        _, _, starts_at, item, expires_at, nonce = _HEAD.unpack_from(body)
+        return CheckoutCode(
+            starts_at=starts_at,
+            item=item,
+            expires_at=expires_at,
+            nonce=nonce.hex(),
+            buyer=body[_HEAD.size :].decode("ascii"),
+            purchase_id=f"purchase_{hmac.digest(key, b'purchase' + nonce, 'sha256')[:8].hex()}",
+        )

@@ -1,0 +1,196 @@
+"""What a sale's state in Redis is asked and told, one batch of calls at a time."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from redis.exceptions import OutOfMemoryError, ResponseError
+
+from flashsale.batching import Batcher
+from flashsale.codes import CheckoutCode
+from flashsale.config import Settings
+from flashsale.errors import EntryRejected, StoreDown
+from flashsale.inventory.pipeline import Argument, Pipeline, Reply
+from flashsale.inventory.script import sale_key, script
+from flashsale.model import BUYER_LIMIT, Sale, Sold
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A script's answer to one entry: a word of its header, and Redis's clock, Unix ms."""
+
+    word: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """One buyer asks for one item of one sale."""
+
+    starts_at: int
+    buyer: str
+    item: int
+
+
+OfSale = TypeVar("OfSale", Checkout, CheckoutCode, Sold)
+Answer = TypeVar("Answer")
+
+
+class Inventory:
+    """The gate. Every method raises `StoreDown` or `StoreSilent` when Redis fails."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pipeline = Pipeline(settings)
+        sizes = {"size_max": settings.batch_max, "waiting_max": settings.waiting_max}
+        self._checkouts = Batcher(self._check_checkouts, **sizes)
+        self._claims = Batcher(self._take_claims, **sizes)
+        self._confirmations = Batcher(self._confirm_sold, **sizes)
+
+    # What buyers ask
+
+    async def checkout(self, *, starts_at: int, buyer: str, item: int) -> Verdict:
+        """Ask whether a buyer may try to buy an item; words as in checkout.lua."""
+        return await self._checkouts.add(Checkout(starts_at, buyer, item))
+
+    async def claim(self, code: CheckoutCode) -> Verdict:
+        """Hold the code's item for its buyer until the ledger decides; words as in claim.lua."""
+        return await self._claims.add(code)
+
+    # What the ledger has decided
+
+    async def confirm(self, sold: Sold) -> None:
+        """Write down one sale; repeating it changes nothing."""
+        await self._confirmations.add(sold)
+
+    async def confirm_all(self, sold: Sequence[Sold]) -> None:
+        """Write down many sales."""
+        size = self._settings.batch_max
+        for first in range(0, len(sold), size):
+            await self._confirm_sold(sold[first : first + size])
+
+    async def release(self, starts_at: int, claims: Iterable[tuple[str, int]]) -> int:
+        """Give back claims, as (nonce, item), whose codes never sell; return how many were held."""
+        entries = [argument for claim in claims for argument in claim]
+        return int(await self._call("release", starts_at, entries)) if entries else 0
+
+    # The life of a sale
+
+    async def open(self, sale: Sale) -> bool:
+        """Declare a sale loaded. True if it was not."""
+        opened = await self._call(
+            "open",
+            sale.starts_at,
+            id=sale.id,
+            starts_at=sale.starts_at,
+            ends_at=sale.ends_at,
+            total=sale.total,
+            expire_at=self._expire_at(sale.starts_at),
+        )
+        return bool(opened)
+
+    async def overdue(self, starts_at: int, *, most: int) -> list[Sold]:
+        """Claims whose lease is over, as the sales they would have become."""
+        reply = await self._call("overdue", starts_at, most=most)
+        return [
+            Sold(starts_at, int(item), nonce.decode(), buyer.decode())
+            for item, nonce, buyer in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        ]
+
+    # What onlookers ask
+
+    async def stock(self, starts_at: int) -> tuple[int | None, int]:
+        """Return the items sold, None where Redis does not have the sale, and its clock in ms."""
+        now_ms, loaded, sold = await self._call("stock", starts_at)
+        return (sold if loaded else None), now_ms
+
+    async def sold_among(self, starts_at: int, items: Sequence[int]) -> list[bool]:
+        """Tell for each item whether it is sold."""
+        held = await self._pipeline.execute("HMGET", sale_key(starts_at, "claims"), *items)
+        return [claim is not None and claim.startswith(b"sold") for claim in held]
+
+    async def information(self) -> dict[str, str]:
+        """Redis's own account of itself: the fields of INFO."""
+        text = (await self._pipeline.execute("INFO")).decode()
+        lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+        return {name: value for name, _, value in lines}
+
+    async def close(self) -> None:
+        """Finish what is under way, then disconnect."""
+        for batcher in (self._checkouts, self._claims, self._confirmations):
+            await batcher.settled()
+        await self._pipeline.close()
+
+    # Batches
+
+    async def _check_checkouts(self, asked: list[Checkout]) -> list[Verdict]:
+        async def run(starts_at: int, entries: list[Checkout]) -> list[Verdict]:
+            flat = [argument for entry in entries for argument in (entry.buyer, entry.item)]
+            return _verdicts(
+                await self._call("checkout", starts_at, flat, limit=BUYER_LIMIT), entries
+            )
+
+        return await _by_sale(asked, run)
+
+    async def _take_claims(self, codes: list[CheckoutCode]) -> list[Verdict]:
+        async def run(starts_at: int, entries: list[CheckoutCode]) -> list[Verdict]:
+            reply = await self._call(
+                "claim",
+                starts_at,
+                [
+                    a
+                    for code in entries
+                    for a in (code.nonce, code.buyer, code.item, code.expires_at)
+                ],
+                limit=BUYER_LIMIT,
+                lease_ms=self._settings.lease_ms,
+                expire_at=self._expire_at(starts_at),
+            )
+            return _verdicts(reply, entries)
+
+        return await _by_sale(codes, run)
+
+    async def _confirm_sold(self, sold: Sequence[Sold]) -> list[None]:
+        async def run(starts_at: int, entries: list[Sold]) -> list[None]:
+            flat = [
+                argument for fact in entries for argument in (fact.nonce, fact.buyer, fact.item)
+            ]
+            await self._call("confirm", starts_at, flat, expire_at=self._expire_at(starts_at))
+            return [None] * len(entries)
+
+        return await _by_sale(sold, run)
+
+    async def _call(
+        self, name: str, starts_at: int, entries: Sequence[Argument] = (), /, **arguments: Argument
+    ) -> Reply:
+        try:
+            return await script(name)(self._pipeline, starts_at, entries, **arguments)
+        except OutOfMemoryError as fault:
+            raise StoreDown("Redis is out of memory") from fault
+        except ResponseError as fault:
+            # Every script may run twice with the effect of once, so smaller batches may follow.
+            raise EntryRejected(f"{name}.lua: {fault}") from fault
+
+    def _expire_at(self, starts_at: int) -> int:
+        return starts_at + self._settings.sale_seconds + self._settings.keep_seconds
+
+
+def _verdicts(reply: Reply, entries: Sequence[object]) -> list[Verdict]:
+    at_ms, *words = reply
+    if len(words) < len(entries):  # one word for all: the sale itself is not there
+        words = words * len(entries)
+    return [Verdict(word.decode(), at_ms) for word in words]
+
+
+async def _by_sale(
+    entries: Sequence[OfSale], run: Callable[[int, list[OfSale]], Awaitable[list[Answer]]]
+) -> list[Answer]:
+    """Run a batch sale by sale, since a script sees one sale's keys; keep the answers' order."""
+    places: dict[int, list[int]] = {}
+    for place, entry in enumerate(entries):
+        places.setdefault(entry.starts_at, []).append(place)
+    answers: dict[int, Answer] = {}
+    for starts_at, where in places.items():
+        answered = await run(starts_at, [entries[place] for place in where])
+        answers.update(zip(where, answered, strict=True))
+    return [answers[place] for place in range(len(entries))]

@@ -1,0 +1,179 @@
+"""One PostgreSQL connection with a thread of its own, for callers on an event loop."""
+
+import asyncio
+import contextlib
+import functools
+import importlib.resources
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pg8000.native
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from flashsale.config import Settings
+from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
+
+Rows = Sequence[Sequence[Any]]
+
+_LOST = (InterfaceError, OSError)
+
+
+class _RolledBack(StoreDown):
+    """PostgreSQL undid the statement for the sake of another one, as in a deadlock."""
+
+
+class Session:
+    """Runs SQL files by name. The connection is made when first needed, and again when it breaks.
+
+    pg8000 is synchronous and wants one thread a connection. Every write of ours may run twice with
+    the effect of once, so what a broken connection or a deadlock leaves open is run once more.
+    """
+
+    def __init__(self, settings: Settings, *, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._connection: pg8000.native.Connection | None = None
+        self._statements: dict[str, pg8000.native.PreparedStatement] = {}
+
+    async def run(self, statement: str, **parameters: str | int) -> Rows:
+        """Run `sql/<statement>.sql` and return its rows.
+
+        Raises:
+            StoreDown: PostgreSQL was not reached, or undid the statement; nothing was done.
+            StoreSilent: the connection broke before the answer; what was done is unknown.
+            EntryRejected: PostgreSQL refused a value; nothing was done.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._run, statement, parameters)
+
+    async def close(self) -> None:
+        """Disconnect, after what is under way."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._hang_up)
+        self._thread.shutdown(wait=False)
+
+    def _run(self, statement: str, parameters: dict[str, str | int]) -> Rows:
+        was_connected = self._connection is not None
+        try:
+            return self._run_once(statement, parameters)
+        except StoreSilent as silence:
+            # A server that restarted while we were idle is noticed only now. One that hangs would
+            # hang again.
+            if not was_connected or _timed_out(silence):
+                raise
+            try:
+                return self._run_once(statement, parameters)
+            except StoreDown as fault:  # the second run did nothing; the first one may have
+                raise StoreSilent(str(fault)) from fault
+        except _RolledBack:
+            return self._run_once(statement, parameters)
+
+    def _run_once(self, statement: str, parameters: dict[str, str | int]) -> Rows:
+        prepared = self._prepared(statement)
+        try:
+            return prepared.run(**parameters) or ()
+        except DatabaseError as error:
+            if not _sqlstate(error).startswith(("22", "23", "40", "57014")):
+                self._hang_up()  # a session that was ended, or is on a server that can't write
+            raise _fault(error) from error
+        except _LOST as lost:
+            self._hang_up()
+            raise StoreSilent(f"PostgreSQL gave no answer: {_told(lost)}") from lost
+        except BaseException:
+            self._hang_up()
+            raise
+
+    def _prepared(self, statement: str) -> pg8000.native.PreparedStatement:
+        try:
+            if self._connection is None:
+                self._connection = connect(self._settings, name=self._name)
+            if statement not in self._statements:
+                self._statements[statement] = self._connection.prepare(sql(statement))
+        except DatabaseError as error:
+            self._hang_up()
+            raise StoreDown(f"PostgreSQL is out of reach: {_told(error)}") from error
+        except _LOST as lost:
+            # Nothing was asked yet, but an idle connection may have broken: the next is new.
+            was_connected = self._connection is not None
+            self._hang_up()
+            kind = StoreSilent if was_connected else StoreDown
+            raise kind(f"PostgreSQL is out of reach: {_told(lost)}") from lost
+        return self._statements[statement]
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        self._statements.clear()
+        if connection is not None:
+            with contextlib.suppress(*_LOST):  # it may be gone already
+                connection.close()
+
+
+def connect(
+    settings: Settings, *, name: str, timeout_ms: int | None = None
+) -> pg8000.native.Connection:
+    """Open a connection whose statements end within `db_timeout_ms`, or the time given."""
+    timeout_ms = timeout_ms or settings.db_timeout_ms
+    return pg8000.native.Connection(
+        user=settings.db_user,
+        password=settings.db_password or None,
+        host=settings.db_host,
+        port=settings.db_port,
+        database=settings.db_name,
+        ssl_context=_tls(settings.db_sslmode),
+        # The server gives up first, so that a timeout is an answer ("undone") where it can be.
+        timeout=(timeout_ms + 500) / 1_000,
+        application_name=f"flashsale {name}",
+        startup_params={"statement_timeout": str(timeout_ms)},
+    )
+
+
+def _tls(sslmode: str) -> ssl.SSLContext | None:
+    if sslmode == "disable":
+        return None
+    context = ssl.create_default_context()
+    if sslmode == "require":  # as libpq means it: encrypted, whoever it is
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@functools.cache
+def sql(statement: str) -> str:
+    """Load `sql/<statement>.sql`."""
+    resource = importlib.resources.files(__package__) / "sql" / f"{statement}.sql"
+    return resource.read_text(encoding="utf-8")
+
+
+def _timed_out(silence: StoreSilent) -> bool:
+    lost = silence.__cause__
+    return isinstance(lost, TimeoutError) or isinstance(
+        getattr(lost, "__cause__", None), TimeoutError
+    )
+
+
+def _sqlstate(error: DatabaseError) -> str:
+    told = error.args[0] if error.args else None
+    return str(told.get("C", "")) if isinstance(told, dict) else ""
+
+
+def _told(fault: Exception) -> str:
+    """What may be logged of a fault: never a value, a row or a password."""
+    if isinstance(fault, DatabaseError):
+        return f"SQLSTATE {_sqlstate(fault)}"
+    return type(fault).__name__
+
+
+def _fault(error: DatabaseError) -> Fault:
+    """Translate an error that PostgreSQL answered, by its SQLSTATE class (appendix A)."""
+    state = _sqlstate(error)
+    told = f"PostgreSQL refused: SQLSTATE {state}"
+    if state.startswith(("22", "23")):
+        return EntryRejected(told)
+    if state.startswith("40"):
+        return _RolledBack(told)
+    if state.startswith("57P"):  # the server is going down, perhaps in the middle of a commit
+        return StoreSilent(told)
+    return StoreDown(told)

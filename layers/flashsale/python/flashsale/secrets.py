@@ -1,0 +1,39 @@
+"""Secrets that live in AWS Secrets Manager, fetched once in a while and put into the settings."""
+
+import dataclasses
+import json
+
+from flashsale.config import Settings
+from flashsale.errors import ConfigError
+
+_KEPT_SECONDS = 300
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """Fill CODE_KEYS and the database's user and password from the secrets that name them.
+
+    Raises:
+        ConfigError: a secret can't be read or does not hold what it should.
+    """
+    if settings.code_keys_secret and not settings.code_keys:
+        keys = _fetch(settings.code_keys_secret)
+        settings = dataclasses.replace(settings, code_keys=keys)
+    if settings.db_secret and not settings.db_password:
+        try:
+            login = json.loads(_fetch(settings.db_secret))
+            user, password = str(login["username"]), str(login["password"])
+        except (ValueError, KeyError, TypeError):
+            raise ConfigError("DB_SECRET names a secret without username and password") from None
+        settings = dataclasses.replace(settings, db_user=user, db_password=password)
+    return settings
+
+
+def _fetch(name: str) -> str:
+    # Imported here: who keeps the keys in the environment need not have boto3, nor wait for it.
+    from aws_lambda_powertools.utilities import parameters
+    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+    try:
+        return str(parameters.get_secret(name, max_age=_KEPT_SECONDS))
+    except GetParameterError:
+        raise ConfigError(f"the secret {name} can't be read from Secrets Manager") from None

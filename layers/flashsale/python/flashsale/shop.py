@@ -1,0 +1,211 @@
+"""What a buyer can do: check out an item, and buy it."""
+
+import asyncio
+import os
+import random
+from dataclasses import dataclass
+
+from flashsale.background import Background
+from flashsale.codes import CheckoutCode, CodeSigner
+from flashsale.config import Settings
+from flashsale.errors import (
+    Busy,
+    CodeExpired,
+    Fault,
+    LimitExceeded,
+    OutcomeUnknown,
+    Refusal,
+    SaleEnded,
+    SaleNotReady,
+    SoldOut,
+    StoreSilent,
+    Unavailable,
+    UnknownItem,
+)
+from flashsale.inventory import Inventory
+from flashsale.inventory.inventory import Verdict
+from flashsale.ledger import Decision, Ledger
+from flashsale.logs import logger
+from flashsale.model import Attempt, Sold
+from flashsale.sales import Sales
+
+# How long a purchase waits for somebody's unconfirmed claim before it says "busy", in all half a
+# second: a claim is usually decided within one commit.
+_BUSY_PAUSES_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.2)
+
+_REFUSALS: dict[str, type[Refusal]] = {
+    "sold_out": SoldOut,
+    "limit_exceeded": LimitExceeded,
+    "code_expired": CodeExpired,
+    "sale_ended": SaleEnded,
+    # the ledger's words for the same
+    "item_taken": SoldOut,
+    "limit": LimitExceeded,
+    "void": CodeExpired,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutSession:
+    """A granted checkout; `expires_at` is in Unix seconds."""
+
+    code: str
+    expires_at: int
+
+
+class Shop:
+    """Sells. Redis gates the crowd, the ledger decides, and either may be away for a while."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        signer: CodeSigner,
+        inventory: Inventory,
+        ledger: Ledger,
+        sales: Sales,
+        background: Background,
+    ) -> None:
+        self._settings = settings
+        self._signer = signer
+        self._inventory = inventory
+        self._ledger = ledger
+        self._sales = sales
+        self._background = background
+
+    async def checkout(self, *, buyer: str, item: int) -> CheckoutSession:
+        """Give a buyer a code for an item; every attempt is kept, granted or not.
+
+        Raises:
+            UnknownItem: there is no such item in a sale.
+            SoldOut, LimitExceeded: for good.
+            TryAgain: nothing was granted; the request may be sent again.
+        """
+        if not 1 <= item <= self._settings.items_per_sale:
+            raise UnknownItem
+        starts_at, verdict = await self._ask(buyer, item)
+        nonce = os.urandom(16)
+        attempt = Attempt(
+            at_ms=verdict.at_ms,
+            nonce=nonce.hex(),
+            starts_at=starts_at,
+            buyer=buyer,
+            item=item,
+            outcome=verdict.word,
+        )
+        await self._ledger.record(attempt)
+        if verdict.word != "available":
+            raise _REFUSALS[verdict.word]
+        expires_at = min(
+            verdict.at_ms // 1_000 + self._settings.code_seconds,
+            starts_at + self._settings.sale_seconds,
+        )
+        code = self._signer.mint(
+            starts_at=starts_at, item=item, expires_at=expires_at, buyer=buyer, nonce=nonce
+        )
+        return CheckoutSession(code, expires_at)
+
+    async def _ask(self, buyer: str, item: int) -> tuple[int, Verdict]:
+        """Ask the gate about the sale that is on, by Redis's clock."""
+        sale = self._sales.current()
+        for _ in range(3):
+            verdict = await self._inventory.checkout(
+                starts_at=sale.starts_at, buyer=buyer, item=item
+            )
+            if verdict.word == "not_loaded":
+                await self._sales.open(sale)
+            elif verdict.word in ("not_open", "sale_ended"):  # our clock is not Redis's
+                sale = self._sales.calendar.sale_at(verdict.at_ms / 1_000)
+            else:
+                return sale.starts_at, verdict
+        raise SaleNotReady
+
+    async def purchase(self, text: str) -> str:
+        """Turn a code into a purchase and return its id: the same one however often it is sent.
+
+        Raises:
+            InvalidCode: the code is not one of ours.
+            SoldOut, LimitExceeded, CodeExpired, SaleEnded: this code never sells.
+            TryAgain: nothing final; the same code may be sent again.
+        """
+        code = self._signer.read(text)
+        for pause in (*_BUSY_PAUSES_SECONDS, None):
+            word = await self._claim(code)
+            if word == "sold":
+                return code.purchase_id
+            if word == "claimed":
+                return await self._decide(code)
+            if word in ("sold_out", "limit_exceeded"):
+                raise _REFUSALS[word]
+            if word in ("code_expired", "sale_ended"):
+                return await self._refuse_for_good(code, _REFUSALS[word])
+            # Somebody's unconfirmed claim is in the way, which is no reason to refuse.
+            found = await self._ledger.look_up(code)
+            if found.word != "open":
+                return await self._conclude(code, found)
+            if pause is not None:
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+        raise Busy
+
+    async def _claim(self, code: CheckoutCode) -> str:
+        """Hold the item for the code; opens the code's sale where Redis has lost it."""
+        for _ in range(3):
+            verdict = await self._inventory.claim(code)
+            if verdict.word == "not_open":
+                raise SaleNotReady
+            if verdict.word != "not_loaded":
+                return verdict.word
+            now = verdict.at_ms // 1_000
+            if now >= code.starts_at + self._settings.sale_seconds:
+                return "sale_ended"  # so long ago that Redis was told to forget it
+            if now >= code.expires_at:
+                return "code_expired"
+            await self._sales.open(self._sales.calendar.sale_starting(code.starts_at))
+        raise SaleNotReady
+
+    async def _decide(self, code: CheckoutCode) -> str:
+        try:
+            decision = await self._ledger.purchase(code)
+        except StoreSilent as fault:
+            logger().warning("purchase undecided", extra={"fault": str(fault)})
+            raise OutcomeUnknown from fault  # the claim stays: a retry or reconcile finds out
+        except Fault as fault:
+            self._release(code)
+            logger().warning("purchase undone", extra={"fault": str(fault)})
+            raise Unavailable from fault
+        return await self._conclude(code, decision)
+
+    async def _conclude(self, code: CheckoutCode, decision: Decision) -> str:
+        """Tell what the ledger decided, and teach it to Redis behind the reply."""
+        if decision.word == "sold":
+            self._confirm(code)
+            return code.purchase_id
+        refusal = _REFUSALS.get(decision.word)
+        if refusal is None:  # too many buyers of one name at once: undecided, and still claimed
+            raise Busy
+        self._release(code)
+        if decision.winner is not None:
+            self._background.start(self._inventory.confirm(decision.winner), what="winner")
+        if refusal is LimitExceeded:
+            self._background.start(self._teach_limit(code), what="limit")
+        raise refusal
+
+    async def _refuse_for_good(self, code: CheckoutCode, refusal: type[Refusal]) -> str:
+        """Refuse a code that comes too late, unless it had sold: an insert of it may be under way,
+        so it is fenced off before anything final is said."""
+        if await self._ledger.fence(code):
+            self._confirm(code)
+            return code.purchase_id
+        raise refusal
+
+    def _confirm(self, code: CheckoutCode) -> None:
+        sold = Sold(code.starts_at, code.item, code.nonce, code.buyer)
+        self._background.start(self._inventory.confirm(sold), what="confirm")
+
+    def _release(self, code: CheckoutCode) -> None:
+        claims = [(code.nonce, code.item)]
+        self._background.start(self._inventory.release(code.starts_at, claims), what="release")
+
+    async def _teach_limit(self, code: CheckoutCode) -> None:
+        bought = await self._ledger.sold_to_buyer(code.starts_at, code.buyer)
+        await self._inventory.confirm_all(bought)

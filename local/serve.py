@@ -1,0 +1,53 @@
+"""One process of the local gateway: `python -m local.serve`, settings in the environment."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from local.functions import load_functions
+from local.gateway import application
+from local.template import Template
+
+TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+GRACE_SECONDS = 8
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT, then answer what is in flight and return."""
+    template = Template.read(TEMPLATE)
+    for name, value in template.environment.items():
+        os.environ.setdefault(name, value)
+    from flashsale.config import Settings
+
+    settings = Settings.read()
+    config = uvicorn.Config(
+        application(load_functions(template)),
+        http="httptools",
+        loop="auto",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    listener = listen(settings.host, settings.port)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(uvicorn.Server(config).serve(sockets=[listener]))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket on a port that the gateway's processes share: the kernel deals out
+    connections among them."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.listen(2_048)
+    return listener
+
+
+if __name__ == "__main__":
+    main()
