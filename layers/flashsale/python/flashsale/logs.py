@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from logging.handlers import WatchedFileHandler
-from typing import TextIO
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -32,7 +32,7 @@ def logger() -> Logger:
 
 
 @functools.cache
-def _handler() -> "logging.StreamHandler[TextIO]":
+def _handler() -> "logging.StreamHandler[Any]":
     log_file = Settings.read().log_file
     if log_file:
         # Reopened when somebody else has rotated the file away.

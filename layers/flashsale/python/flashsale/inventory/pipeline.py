@@ -106,7 +106,10 @@ class Pipeline:
             except (RedisError, OSError) as fault:
                 await connection.disconnect(nowait=True)
                 told = " (wrong password?)" if isinstance(fault, AuthenticationError) else ""
-                raise StoreDown(f"Redis is out of reach: {type(fault).__name__}{told}") from fault
+                where = self._settings.redis_addr
+                raise StoreDown(
+                    f"Redis at {where} is out of reach: {type(fault).__name__}{told}"
+                ) from fault
             self._connection = connection
         return self._connection
 

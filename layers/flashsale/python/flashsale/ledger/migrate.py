@@ -42,7 +42,8 @@ def _migrate(settings: Settings) -> list[str]:
     try:
         connection = connect(settings, name="migrate", timeout_ms=_TIMEOUT_MS)
     except (InterfaceError, OSError, DatabaseError) as fault:
-        raise StoreDown(f"PostgreSQL is out of reach: {type(fault).__name__}") from fault
+        where = f"PostgreSQL at {settings.db_host}:{settings.db_port}"
+        raise StoreDown(f"{where} is out of reach: {type(fault).__name__}") from fault
     try:
         # Several may start at once; the lock goes with the session, whatever ends it.
         connection.run("select pg_advisory_lock(:key)", key=_LOCK)

@@ -37,6 +37,7 @@ class Session:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: pg8000.native.Connection | None = None
         self._statements: dict[str, pg8000.native.PreparedStatement] = {}
+        self._where = f"PostgreSQL at {settings.db_host}:{settings.db_port}"
 
     async def run(self, statement: str, **parameters: str | int) -> Rows:
         """Run `sql/<statement>.sql` and return its rows.
@@ -94,13 +95,13 @@ class Session:
                 self._statements[statement] = self._connection.prepare(sql(statement))
         except DatabaseError as error:
             self._hang_up()
-            raise StoreDown(f"PostgreSQL is out of reach: {_told(error)}") from error
+            raise StoreDown(f"{self._where} is out of reach: {_told(error)}") from error
         except _LOST as lost:
             # Nothing was asked yet, but an idle connection may have broken: the next is new.
             was_connected = self._connection is not None
             self._hang_up()
             kind = StoreSilent if was_connected else StoreDown
-            raise kind(f"PostgreSQL is out of reach: {_told(lost)}") from lost
+            raise kind(f"{self._where} is out of reach: {_told(lost)}") from lost
         return self._statements[statement]
 
     def _hang_up(self) -> None:

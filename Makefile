@@ -1,0 +1,61 @@
+# Everything sets itself up: `make run` and `make test` need Python 3.11 or newer, and nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that is new enough; PYTHON=... chooses another one.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help run test lint format bench lock clean
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.local ## serve everything at http://127.0.0.1:8080; PORT and DATA_DIR are honoured
+	@exec $(BIN)/flashsale up
+
+test: $(VENV)/.dev ## run every test; ARGS="-k name" chooses
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy, cfn-lint
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint template.yaml
+
+format: $(VENV)/.dev ## let ruff mend what it can
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/.dev ## sell a whole sale of a running service and report; ARGS="--connections 256"
+	@$(BIN)/python -m tests.benchmarks.sellout $(ARGS)
+
+lock: $(VENV)/.dev ## choose new versions of all dependencies and write down their hashes
+	@$(PIP) install uv
+	@for step in "--extra local --extra dev --group build -o requirements/dev.txt --upgrade" \
+		"--extra local --group build -c requirements/dev.txt -o requirements/local.txt" \
+		"-c requirements/dev.txt -o layers/dependencies/requirements.txt"; do \
+		$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+			--python-version 3.11 pyproject.toml $$step || exit 1; done
+
+clean: ## remove the virtual environment and all local data
+	@rm -rf $(VENV) .flashsale
+
+$(VENV)/.local: requirements/local.txt pyproject.toml | $(VENV)/.made
+	@echo "Installing what the service needs (once, about 20 s)"
+	@$(PIP) install --no-deps --require-hashes -r requirements/local.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
+	@echo "Installing what the tests need (once, about a minute)"
+	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.local
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Flashsale wants Python 3.11 or newer: install it, or name it as in make run PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) can't make virtual environments: install its venv module (Debian: apt-get install python3-venv)" >&2; rm -rf $(VENV); exit 1; }
+	@touch $@

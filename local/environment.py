@@ -1,0 +1,37 @@
+"""What this machine's processes are told: the user's settings, then the template's, then ours."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from local.stores.folder import write_private
+from local.template import Template
+
+ROOT = Path(__file__).parent.parent
+
+
+def user_environment() -> dict[str, str]:
+    """The environment, over the settings in `.env`."""
+    kept = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
+    return {**kept, **{name: value for name, value in os.environ.items() if value}}
+
+
+def with_template(environment: Mapping[str, str], template: Template) -> dict[str, str]:
+    """The template's variables, under the user's."""
+    return {**template.environment, **environment}
+
+
+def data_folder(environment: Mapping[str, str]) -> Path:
+    """DATA_DIR; a relative one is in the checkout."""
+    return ROOT / environment.get("DATA_DIR", ".flashsale")
+
+
+def code_keys(folder: Path) -> str:
+    """The data folder's own key for checkout codes, made when first asked for."""
+    kept = folder / "code-keys"
+    if not kept.exists():
+        write_private(kept, f"1:{secrets.token_hex(32)}")
+    return kept.read_text()

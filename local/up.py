@@ -1,0 +1,212 @@
+"""Runs the whole service on this machine: stores, scheduler, gateway; and keeps it running."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from flashsale.config import Settings
+
+from local.addresses import addresses, gateway_url
+from local.environment import ROOT, code_keys, data_folder, user_environment, with_template
+from local.errors import LocalError
+from local.logfile import rotate
+from local.processes import Process
+from local.stores import Postgres, Valkey
+from local.stores.folder import lock, write_private
+from local.stores.server import Server
+from local.template import Template
+
+READY_SECONDS_MAX = 60
+LOOK_SECONDS = 0.1
+
+Say = Callable[[str], None]
+
+
+class Up:
+    """One run of the service in one data folder. `say` shows a line of progress to the user."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._template = Template.read(ROOT / "template.yaml")
+        self._user = user_environment()
+        self._environment = with_template(self._user, self._template)
+        self.folder = data_folder(self._environment)
+        self.log = log_file(self.folder)
+        self._stores: list[Server] = []
+        self._processes: list[Process] = []
+        self._stopping = False
+
+    def run(self, when_up: Callable[[dict[str, str]], None]) -> None:
+        """Start everything, call `when_up` with the URLs, and return after SIGINT or SIGTERM.
+
+        Raises:
+            LocalError, StoreError, ConfigError, TemplateError: one sentence that says what is
+                wrong; nothing is left running.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        settings = Settings.read(self._environment)
+        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, exist_ok=True)
+        with lock(self.folder, name="Flashsale") as held:
+            require_free(settings.host, settings.port)
+            try:
+                self._start(held.descriptor)
+                urls = addresses(self._environment)
+                with self._state(urls):
+                    if not self._stopping:
+                        when_up(urls)
+                    self._keep()
+            finally:
+                self._end()
+
+    def _start(self, lock_descriptor: int) -> None:
+        self._environment |= {"LOG_FILE": str(self.log), "DATA_DIR": str(self.folder)}
+        if not (self._user.get("CODE_KEYS") or self._user.get("CODE_KEYS_SECRET")):
+            self._environment["CODE_KEYS"] = code_keys(self.folder)
+        self._start_stores()
+        ready = self.folder / "scheduler-ready"
+        ready.unlink(missing_ok=True)
+        self._environment["READY_FILE"] = str(ready)
+        scheduler = self._process("scheduler", "local.scheduler", lock_descriptor)
+        workers = Settings.read(self._environment).workers
+        gateway = [
+            self._process(f"gateway {number}", "local.serve", lock_descriptor)
+            for number in range(1, workers + 1)
+        ]
+        self._say("Opening the sale")
+        scheduler.start()
+        self._wait(ready.exists, scheduler)
+        self._say(f"Starting the gateway, {workers} processes")
+        for process in gateway:
+            process.start()
+        self._wait(self._answers, *gateway)
+
+    def _start_stores(self) -> None:
+        if "REDIS_ADDR" in self._user:
+            self._say(f"Using Redis at {self._user['REDIS_ADDR']}")
+        else:
+            valkey = Valkey(self.folder / "valkey")
+            self._say("Starting Valkey")
+            self._start_store(valkey)
+            self._environment |= {
+                "REDIS_ADDR": valkey.address,
+                "REDIS_PASSWORD": valkey.password,
+                "REDIS_USERNAME": "",
+                "REDIS_DB": "0",
+                "REDIS_TLS": "off",
+            }
+        if "DB_HOST" in self._user:
+            self._say(f"Using PostgreSQL at {self._user['DB_HOST']}")
+        else:
+            postgres = Postgres(self.folder / "postgres")
+            self._say("Starting PostgreSQL")
+            self._start_store(postgres)
+            self._environment |= {
+                "DB_HOST": postgres.host,
+                "DB_PORT": str(postgres.port),
+                "DB_USER": postgres.user,
+                "DB_PASSWORD": postgres.password,
+                "DB_NAME": postgres.database,
+                "DB_SSLMODE": "disable",
+            }
+
+    def _start_store(self, store: Server) -> None:
+        self._stores.append(store)
+        store.start()
+
+    def _process(self, name: str, module: str, lock_descriptor: int) -> Process:
+        process = Process(
+            name,
+            module,
+            environment=self._environment,
+            log=self.folder / "logs" / f"{name.replace(' ', '-')}.err",
+            lock=lock_descriptor,
+        )
+        self._processes.append(process)
+        return process
+
+    def _wait(self, ready: Callable[[], bool], *processes: Process) -> None:
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while not ready() and not self._stopping:
+            for process in processes:
+                if process.poll() is not None:
+                    raise LocalError(f"The {process.name} doesn't start: {process.last_words()}")
+            if time.monotonic() > deadline:
+                raise LocalError(f"Not ready after {READY_SECONDS_MAX} s: see {self.log.parent}")
+            time.sleep(LOOK_SECONDS / 2)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{gateway_url(self._environment)}/stats", timeout=2):  # noqa: S310
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _keep(self) -> None:
+        """Watch over everything until told to stop; whatever ends by itself is started again."""
+        while not self._stopping:
+            for store in self._stores:
+                if store.poll() is not None:
+                    self._say(f"{store.name} has ended: starting it again")
+                    store.start()
+            for process in self._processes:
+                if process.keep():
+                    self._say(f"The {process.name} has ended: started it again")
+            rotate(self.log)
+            time.sleep(LOOK_SECONDS)
+
+    def _end(self) -> None:
+        """End the gateway first, with its requests answered; then whom it needs."""
+        if self._processes or self._stores:
+            self._say("Stopping")
+        for process in reversed(self._processes):
+            process.ask_to_end()
+        for process in reversed(self._processes):
+            process.wait()
+        for store in reversed(self._stores):
+            store.stop()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+    @contextlib.contextmanager
+    def _state(self, urls: dict[str, str]) -> Iterator[None]:
+        """Tell `flashsale status` where everything is while the block runs."""
+        file = state_file(self.folder)
+        write_private(file, json.dumps({"pid": os.getpid(), **urls}))
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def log_file(folder: Path) -> Path:
+    """Where the service's processes write their lines."""
+    return folder / "logs" / "flashsale.jsonl"
+
+
+def state_file(folder: Path) -> Path:
+    """Where a running service says where it is; readable by its owner alone."""
+    return folder / "run.json"
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise `LocalError` if somebody listens on the port: ours would share it unseen."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise LocalError(
+                f"Port {port} on {host} can't be had ({os.strerror(error.errno or 0)}): "
+                f"choose another one, as in `make run PORT={port + 1}`."
+            ) from error
