@@ -8,6 +8,7 @@ import base64
 import functools
 import json
 import os
+import re
 import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -15,6 +16,10 @@ from urllib.parse import parse_qsl
 
 Scope = MutableMapping[str, Any]
 Response = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+# What HTTP allows in a header; a line break would start another one.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -70,15 +75,26 @@ def to_response(result: object) -> Response:
         ValueError: API Gateway would answer 500 to this result.
     """
     if not isinstance(result, Mapping) or "statusCode" not in result:
-        body = result if isinstance(result, str) else json.dumps(result)
-        return 200, _fields({"content-type": "application/json"}, body.encode()), body.encode()
-    content = result.get("body") or ""
-    if not isinstance(content, str):
+        body = (result if isinstance(result, str) else json.dumps(result)).encode()
+        return 200, [_field("content-type", "application/json"), _length(body)], body
+    status = int(result["statusCode"] or 0)
+    if not 200 <= status <= 599:
+        raise ValueError(f"{status} is no status of a response")
+    content = result.get("body")
+    if not isinstance(content, str | None):
         raise ValueError("the body is not a string")
-    raw = base64.b64decode(content) if result.get("isBase64Encoded") else content.encode()
-    fields = _fields(result.get("headers") or {}, raw)
-    fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in result.get("cookies", ())]
-    return int(result["statusCode"]), fields, raw
+    raw = (content or "").encode()
+    if result.get("isBase64Encoded"):
+        raw = base64.b64decode(raw)
+    fields = [
+        _field(name, value)
+        for name, value in (result.get("headers") or {}).items()
+        if name.lower() != "content-length"  # of one body, one length is told
+    ]
+    if status not in (204, 304):
+        fields.append(_length(raw))
+    fields += [_field("set-cookie", cookie) for cookie in result.get("cookies") or ()]
+    return status, fields, raw
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> tuple[dict[str, str], list[str]]:
@@ -115,13 +131,17 @@ def _body(raw: bytes) -> tuple[str, bool]:
         return base64.b64encode(raw).decode("ascii"), True
 
 
-def _fields(headers: Mapping[str, Any], body: bytes) -> list[tuple[bytes, bytes]]:
-    fields = [
-        (name.lower().encode("latin-1"), str(value).encode("latin-1"))
-        for name, value in headers.items()
-    ]
-    fields.append((b"content-length", str(len(body)).encode()))
-    return fields
+@functools.lru_cache(maxsize=256, typed=True)  # most answers have the same headers
+def _field(name: str, value: str | float) -> tuple[bytes, bytes]:
+    """One header, its value any JSON scalar. Raises `ValueError` if HTTP has no such header."""
+    name, value = name.lower(), value if isinstance(value, str) else json.dumps(value)
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ValueError(f"{name!r} is no header, or has a value that no header may have")
+    return name.encode("ascii"), value.encode("latin-1")
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % len(body)
 
 
 @functools.lru_cache(maxsize=2)

@@ -42,6 +42,10 @@ class Context:
         return max(0, int(left * 1_000))
 
 
+class TimeLimitError(TimeoutError):
+    """A function took longer than the template allows; its own timeouts are its own affair."""
+
+
 class LocalFunction:
     """A loaded function. An asynchronous one shares the loop; a plain handler gets a thread."""
 
@@ -56,12 +60,19 @@ class LocalFunction:
         """Run one invocation.
 
         Raises:
-            TimeoutError: it took longer than the template allows.
+            TimeLimitError: it took longer than the template allows.
+            Exception: whatever the function raised.
         """
         spec = self.spec
         context = Context(spec.name, spec.memory_mb, spec.timeout_seconds)
-        async with asyncio.timeout(spec.timeout_seconds):
-            return await self._invoke(event, context)
+        limit = asyncio.timeout(spec.timeout_seconds)
+        try:
+            async with limit:
+                return await self._invoke(event, context)
+        except TimeoutError as late:
+            if limit.expired():
+                raise TimeLimitError from late
+            raise
 
 
 def load_functions(template: Template) -> list[LocalFunction]:

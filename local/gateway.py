@@ -7,13 +7,23 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Route, Router
+from starlette.convertors import StringConvertor
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, Router
 
 from local.events import Response, Scope, to_event, to_response
-from local.functions import LocalFunction
+from local.functions import LocalFunction, TimeLimitError
 from local.template import DEFAULT_ROUTE
+from local.template import Route as TemplateRoute
 
 BODY_BYTES_MAX = 1_000_000
+
+_JSON = {"content-type": "application/json"}
+
+
+class ClientGoneError(Exception):
+    """The client left in the middle of its request, and so has not asked for anything."""
 
 
 class Invoke:
@@ -24,7 +34,10 @@ class Invoke:
         self._route_key = route_key
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        body = await _read_body(scope, receive)
+        try:
+            body = await _read_body(scope, receive)
+        except ClientGoneError:
+            return
         status, headers, content = (
             _failure(413, "too_large", "the body is too large")
             if body is None
@@ -37,7 +50,7 @@ class Invoke:
         event = to_event(scope, body, route_key=self._route_key)
         try:
             return to_response(await self._function.invoke(event))
-        except TimeoutError:
+        except TimeLimitError:
             return _failure(503, "unavailable", "the request took too long, send it again")
         except Exception:
             # The function has a place to log its faults; what escapes it is ours to log.
@@ -57,17 +70,14 @@ class Gateway(Starlette):
 
 def application(functions: list[LocalFunction]) -> Starlette:
     """Make the application: every HTTP route of every function, most specific first."""
-    routes: list[tuple[tuple[Any, ...], BaseRoute]] = []
-    for function in functions:
-        for route in function.spec.routes:
-            path, rank = _path(route.path)
-            methods = None if route.method == "ANY" else [route.method]
-            made = Route(path, Invoke(function, route.key), methods=methods)
-            if made.methods is not None:
-                made.methods.intersection_update({route.method})  # HEAD is no GET to API Gateway
-            routes.append((rank, made))
-    ordered = [made for _, made in sorted(routes, key=lambda ranked: ranked[0])]
-    app = Gateway(routes=ordered, lifespan=_lifespan)
+    routes = [
+        (_rank(route), _route(route, Invoke(function, route.key)))
+        for function in functions
+        for route in function.spec.routes
+    ]
+    ordered = [route for _, route in sorted(routes, key=lambda ranked: ranked[0])]
+    nothing = _route(TemplateRoute("ANY", DEFAULT_ROUTE), _not_found)
+    app = Gateway(routes=[*ordered, nothing], lifespan=_lifespan)
     app.router.redirect_slashes = False
     return app
 
@@ -80,24 +90,53 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await bootstrap.close()
 
 
-def _path(template: str) -> tuple[str, tuple[Any, ...]]:
-    """Starlette's spelling of a route's path, and its rank: full paths, then parameters, greedy
-    ones, and $default, as API Gateway matches."""
-    if template == DEFAULT_ROUTE:
-        return "/{proxy:path}", (3,)
-    greedy = "+}" in template
-    path = re.sub(r"\{(\w+)\+\}", r"{\1:path}", template)
-    return path, (2 if greedy else 1 if "{" in template else 0, -len(template))
+def _route(route: TemplateRoute, endpoint: Any) -> Route:
+    """A route that matches as API Gateway does. Starlette's own would end before a line break,
+    serve GET for HEAD, and let a greedy parameter be empty."""
+    made = Route("/", endpoint)
+    made.methods = None if route.method == "ANY" else {route.method}
+    made.path_regex = _pattern(route.path)
+    made.param_convertors = {name: StringConvertor() for name in made.path_regex.groupindex}
+    return made
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    if path == DEFAULT_ROUTE:
+        return re.compile("")
+
+    def parameter(found: re.Match[str]) -> str:
+        return f"(?P<{found[1]}>{'.+' if found[2] else '[^/]+'})"
+
+    pattern = re.sub(r"\\\{(\w+)(\\\+)?\\\}", parameter, re.escape(path))
+    return re.compile(pattern + r"\Z", re.DOTALL)
+
+
+def _rank(route: TemplateRoute) -> tuple[Any, ...]:
+    """Sorts routes as API Gateway tries them: full matches, greedy ones, $default; of two alike,
+    the one that has fewer parameters, or has them later, or names its method."""
+    if route.path == DEFAULT_ROUTE:
+        return (2,)
+    parts = [
+        2 if part.endswith("+}") else 1 if part.startswith("{") else 0
+        for part in route.path.split("/")
+    ]
+    return (int(2 in parts), parts, route.method == "ANY")
 
 
 async def _read_body(scope: Scope, receive: Any) -> bytes | None:
     """The request's body; None if it is longer than we take. Most requests have none at all, and
-    asking the server for it costs as much as parsing the request."""
+    asking the server for it costs as much as parsing the request.
+
+    Raises:
+        ClientGoneError: what came of it is not all of it.
+    """
     if not any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
         return b""
     body = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
         body += bytes(message.get("body", b""))
         if len(body) > BODY_BYTES_MAX:
             return None
@@ -105,12 +144,12 @@ async def _read_body(scope: Scope, receive: Any) -> bytes | None:
             return body
 
 
+async def _not_found(request: Request) -> JSONResponse:
+    """What API Gateway itself says where no route matches."""
+    return JSONResponse({"message": "Not Found"}, 404)
+
+
 def _failure(status: int, error: str, message: str) -> Response:
-    body = json.dumps({"success": False, "error": error, "message": message}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    if status == 503:
-        headers.append((b"retry-after", b"1"))
-    return status, headers, body
+    told = {"success": False, "error": error, "message": message}
+    headers = _JSON | {"retry-after": "1"} if status == 503 else _JSON
+    return to_response({"statusCode": status, "headers": headers, "body": json.dumps(told)})

@@ -30,7 +30,7 @@ class Scheduler:
     """Invokes the scheduled functions of a template. A late run is made up for once."""
 
     def __init__(self, functions: list[LocalFunction]) -> None:
-        self._functions = functions
+        self.functions = functions
 
     async def deploy(self) -> None:
         """Invoke what a deployment invokes, and everything scheduled once, in order.
@@ -38,17 +38,17 @@ class Scheduler:
         Raises:
             Exception: whatever a function raised.
         """
-        for function in self._functions:
+        for function in self.functions:
             if function.spec.on_deploy:
                 await function.invoke({})
-        for function in self._functions:
+        for function in self.functions:
             for schedule in function.spec.schedules[:1]:
                 await function.invoke(_event(schedule, datetime.now(UTC)))
 
     async def run(self) -> None:
         """Invoke functions at their times until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for function in self._functions:
+            for function in self.functions:
                 for schedule in function.spec.schedules:
                     group.create_task(self._follow(function, schedule))
 
@@ -61,15 +61,18 @@ class Scheduler:
             if due is None:
                 return
             await _sleep_until(due)
-            await self._invoke(function, schedule, due)
+            await self.invoke(function, schedule, due)
             after = max(due, datetime.now(UTC))
 
-    async def _invoke(self, function: LocalFunction, schedule: Schedule, due: datetime) -> None:
+    async def invoke(
+        self, function: LocalFunction, schedule: Schedule, due: datetime | None = None
+    ) -> None:
+        """Run a schedule's function as of `due`, or now, as often as its retry policy allows."""
         from flashsale.logs import logger
 
         for attempt in range(schedule.retries_max + 1):
             try:
-                await function.invoke(_event(schedule, due))
+                await function.invoke(_event(schedule, due or datetime.now(UTC)))
             except Exception:
                 logger().exception(
                     "scheduled run failed", extra={"schedule": schedule.name, "attempt": attempt}

@@ -15,6 +15,7 @@ def setting(
     minimum: int | None = None,
     maximum: int | None = None,
     choices: tuple[str, ...] = (),
+    address: bool = False,
     secret: bool = False,
 ) -> Any:
     """Declare one setting; its variable is the field's name in capitals."""
@@ -23,6 +24,7 @@ def setting(
         "minimum": minimum,
         "maximum": maximum,
         "choices": choices,
+        "address": address,
         "secret": secret,
     }
     return field(default=default, metadata=metadata, repr=not secret)
@@ -32,7 +34,7 @@ def setting(
 class Settings:
     """All settings of the service. Read once, by `Settings.read`, when something is first used."""
 
-    redis_addr: str = setting("127.0.0.1:6379", "Redis or Valkey, as host:port")
+    redis_addr: str = setting("127.0.0.1:6379", "Redis or Valkey, as host:port", address=True)
     redis_username: str = setting("", "Redis ACL user; empty: the default user")
     redis_password: str = setting("", "Redis password; empty: none", secret=True)
     redis_db: int = setting(0, "Redis database number", minimum=0, maximum=15)
@@ -120,7 +122,7 @@ def _parse(known: Field[Any], text: str) -> Any:
     name, rules = known.name.upper(), known.metadata
     shown = "(hidden)" if rules["secret"] else repr(text)
     if known.type is int:
-        if not (text.isascii() and text.isdigit()):
+        if not _is_number(text):
             raise ConfigError(f"{name} is {shown}, which is not a whole number")
         value, low, high = int(text), rules["minimum"], rules["maximum"]
         if not low <= value <= high:
@@ -128,4 +130,12 @@ def _parse(known: Field[Any], text: str) -> Any:
         return value
     if rules["choices"] and text not in rules["choices"]:
         raise ConfigError(f"{name} is {shown}, which is not one of {', '.join(rules['choices'])}")
+    if rules["address"]:
+        host, _, port = text.rpartition(":")
+        if not (host and _is_number(port) and 1 <= int(port) <= 65_535):
+            raise ConfigError(f"{name} is {shown}, which is not of the form host:port")
     return text
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18

@@ -61,8 +61,11 @@ class Pipeline:
         was_connected = self._connection is not None
         replies, fault = await self._send(commands)
         if isinstance(fault, ConnectionBroken) and was_connected:
-            more, fault = await self._send(commands[len(replies) :])
-            replies += more
+            try:
+                more, fault = await self._send(commands[len(replies) :])
+                replies += more
+            except StoreDown as down:  # the second time nothing ran; the first time it may have
+                fault = down
         if fault is None:
             return replies
         if isinstance(fault, BusyLoadingError):
