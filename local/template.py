@@ -109,36 +109,62 @@ class _Reader:
 
     def _function(self, name: str, resource: Mapping[str, Any]) -> FunctionSpec:
         properties = {**self._globals, **resource["Properties"]}
-        events = properties.get("Events", {})
+        for required in ("CodeUri", "Handler"):
+            if required not in properties:
+                raise TemplateError(f"{name} has no {required}")
+        routes, schedules = [], []
+        for event_name, event in properties.get("Events", {}).items():
+            asked = event.get("Properties", {})
+            if event["Type"] == "HttpApi":
+                routes.append(_route(asked, f"{name} has a route {event_name}"))
+            elif event["Type"] in ("Schedule", "ScheduleV2"):
+                schedules.append(_schedule(f"{name}{event_name}", asked))
+            else:
+                raise TemplateError(f"{name} has an event {event_name} of type {event['Type']}")
         return FunctionSpec(
             name=name,
             folder=self._root / properties["CodeUri"],
             handler=properties["Handler"],
-            timeout_seconds=int(properties.get("Timeout", DEFAULT_TIMEOUT_SECONDS)),
-            memory_mb=int(properties.get("MemorySize", DEFAULT_MEMORY_MB)),
-            routes=tuple(
-                Route(event["Properties"]["Method"].upper(), event["Properties"]["Path"])
-                for event in events.values()
-                if event["Type"] == "HttpApi"
-            ),
-            schedules=tuple(
-                _schedule(f"{name}{event_name}", event["Properties"])
-                for event_name, event in events.items()
-                if event["Type"] in ("Schedule", "ScheduleV2")
-            ),
+            timeout_seconds=self._number(name, properties, "Timeout", DEFAULT_TIMEOUT_SECONDS),
+            memory_mb=self._number(name, properties, "MemorySize", DEFAULT_MEMORY_MB),
+            routes=tuple(routes),
+            schedules=tuple(schedules),
             on_deploy=resource.get("Metadata", {}).get("InvokeOn") == "deploy",
         )
+
+    def _number(self, name: str, properties: Mapping[str, Any], key: str, default: int) -> int:
+        value = self._resolve(properties.get(key, default))
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise TemplateError(f"{name} has a {key} that is not known here") from None
 
     def _variables(self, properties: Mapping[str, Any]) -> dict[str, str]:
         """Environment variables with a value that is known here; an empty one counts as not set."""
         variables = properties.get("Environment", {}).get("Variables", {})
         resolved = {name: self._resolve(value) for name, value in variables.items()}
-        return {name: str(value) for name, value in resolved.items() if value not in (None, "")}
+        return {name: _text(value) for name, value in resolved.items() if value not in (None, "")}
 
     def _resolve(self, value: Any) -> Any:
+        """A value, or the default of the parameter that it refers to; None if it is not known."""
+        if isinstance(value, Mapping):  # an intrinsic function in long form
+            value = _Intrinsic(*next(iter(value.items())))
         if isinstance(value, _Intrinsic):
             return self._defaults.get(value.argument) if value.name == "Ref" else None
         return value
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _route(properties: Mapping[str, Any], what: str) -> Route:
+    if not properties.keys() & {"Method", "Path"}:
+        return Route("ANY", DEFAULT_ROUTE)
+    try:
+        return Route(properties["Method"].upper(), properties["Path"])
+    except KeyError as missing:
+        raise TemplateError(f"{what} without a {missing.args[0]}") from None
 
 
 def _schedule(name: str, properties: Mapping[str, Any]) -> Schedule:

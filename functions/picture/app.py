@@ -14,4 +14,9 @@ async def handler(request: Request) -> Reply:
         raise UnknownItem
     sale = sales.sale_of(request.number("sale", sales.current().starts_at))
     image = draw(sale, item)
-    return Reply.picture(image.svg, etag=image.etag, seen=request.header("if-none-match"))
+    return Reply.picture(
+        image.svg,
+        etag=image.etag,
+        seen=request.header("if-none-match"),
+        for_ever=request.has("sale"),
+    )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from flashsale import bootstrap
+from flashsale.degraded import watched
 from flashsale.errors import (
     BodyTooLarge,
     CodeExpired,
@@ -83,10 +84,11 @@ class Reply:
         return cls(status, json.dumps(told), headers, refusal.reason)
 
     @classmethod
-    def picture(cls, svg: str, *, etag: str, seen: str) -> "Reply":
-        """An SVG that never changes: 304 if `seen`, the client's If-None-Match, names it."""
+    def picture(cls, svg: str, *, etag: str, seen: str, for_ever: bool) -> "Reply":
+        """An SVG: 304 if `seen`, the client's If-None-Match, names it. `for_ever` says that its
+        address will never show another one."""
         headers = {
-            "cache-control": "public, max-age=31536000, immutable",
+            "cache-control": "public, max-age=31536000, immutable" if for_ever else "no-cache",
             # Opened alone it is a document: nothing in it may load or run.
             "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
             "content-type": "image/svg+xml",
@@ -127,13 +129,15 @@ def endpoint(
     def decorate(handler: Callable[[Request], Awaitable[Reply]]) -> Function[Response]:
         async def run(event: Event, context: Any) -> Response:
             started = time.perf_counter()
-            reply = await _answer(handler, event, query)
+            with watched() as degraded:
+                reply = await _answer(handler, event, query)
             request_log().add(
                 route=event.get("routeKey", ""),
                 status=reply.status,
                 outcome=reply.outcome,
                 latency_ms=round((time.perf_counter() - started) * 1_000, 2),
                 request_id=event.get("requestContext", {}).get("requestId", ""),
+                degraded=bool(degraded),
             )
             return reply.response()
 

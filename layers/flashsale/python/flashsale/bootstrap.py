@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from flashsale.attempts import Attempts
 from flashsale.background import Background
 from flashsale.codes import CodeSigner
 from flashsale.config import Settings
@@ -22,6 +23,7 @@ class Service:
     settings: Settings
     shop: Shop
     sales: Sales
+    attempts: Attempts
     health: Health
     inventory: Inventory
     ledger: Ledger
@@ -69,12 +71,15 @@ def build(settings: Settings) -> Service:
     """
     settings = with_secrets(settings)
     inventory, ledger, background = Inventory(settings), Ledger(settings), Background()
+    attempts = Attempts(settings, inventory, ledger)
     sales = Sales(settings, inventory, ledger)
+    inventory.on_new_server = lambda: background.start(sales.heal(), what="heal")
     shop = Shop(
         settings,
         signer=CodeSigner.parse(settings.code_keys),
         inventory=inventory,
         ledger=ledger,
+        attempts=attempts,
         sales=sales,
         background=background,
     )
@@ -82,6 +87,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         shop=shop,
         sales=sales,
+        attempts=attempts,
         health=Health(settings, inventory, ledger),
         inventory=inventory,
         ledger=ledger,

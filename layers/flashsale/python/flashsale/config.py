@@ -80,6 +80,14 @@ class Settings:
     keep_seconds: int = setting(
         7_200, "how long Redis keeps a sale after its end, s", minimum=0, maximum=604_800
     )
+    attempts_mode: str = setting(
+        "ledger",
+        "where a checkout attempt is kept before the reply: PostgreSQL, or a stream in Redis",
+        choices=("ledger", "stream"),
+    )
+    stream_max: int = setting(
+        200_000, "most attempts that wait in Redis before 503", minimum=1, maximum=10_000_000
+    )
     attempts_kept_days: int = setting(
         30, "how long checkout attempts are kept, days", minimum=1, maximum=3_650
     )
@@ -89,6 +97,10 @@ class Settings:
     )
     waiting_max: int = setting(
         5_000, "most calls that wait for one store before 503", minimum=1, maximum=100_000
+    )
+
+    degraded_max: int = setting(
+        500, "most calls at once that PostgreSQL answers for Redis", minimum=1, maximum=100_000
     )
 
     log_level: str = setting(

@@ -5,10 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from flashsale.breaker import Breaker
 from flashsale.config import Settings
-from flashsale.errors import Fault
+from flashsale.errors import Fault, Overloaded
 from flashsale.inventory import Inventory
 from flashsale.ledger import Ledger
+from flashsale.logs import logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Check:
 
     status: str
     latency_ms: float
+    breaker: str
     problems: tuple[str, ...] = ()
 
 
@@ -31,7 +34,8 @@ class Health:
     async def check(self) -> dict[str, Check]:
         """Check both stores; never raises for a store's failure."""
         redis, postgres = await asyncio.gather(
-            _timed(self._redis_problems), _timed(self._postgres_problems)
+            _timed(self._redis_problems, self._inventory.breaker),
+            _timed(self._postgres_problems, self._ledger.breaker),
         )
         return {"redis": redis, "postgres": postgres}
 
@@ -56,13 +60,16 @@ class Health:
         ]
 
 
-async def _timed(problems: Callable[[], Awaitable[list[str]]]) -> Check:
+async def _timed(problems: Callable[[], Awaitable[list[str]]], breaker: Breaker) -> Check:
     started = time.perf_counter()
     try:
         found = await problems()
-    except Fault as fault:
-        return Check("down", _since_ms(started), (str(fault),))
-    return Check("unsafe" if found else "up", _since_ms(started), tuple(found))
+    except (Fault, Overloaded) as fault:
+        # Where the store is and why it fails is for the log, not for whoever asks.
+        logger().warning("store is down", extra={"fault": str(fault)})
+        return Check("down", _since_ms(started), breaker.state, ("it does not answer",))
+    status = "unsafe" if found else "up"
+    return Check(status, _since_ms(started), breaker.state, tuple(found))
 
 
 def _since_ms(started: float) -> float:

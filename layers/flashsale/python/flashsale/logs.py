@@ -53,14 +53,21 @@ class RequestLog:
         self._second, self._prefix = 0, ""
 
     def add(
-        self, *, route: str, status: int, outcome: str, latency_ms: float, request_id: str
+        self,
+        *,
+        route: str,
+        status: int,
+        outcome: str,
+        latency_ms: float,
+        request_id: str,
+        degraded: bool,
     ) -> None:
         """Note one request; written soon, or by `flush`."""
         if not self._enabled:
             return
         if not self._lines:
             asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
-        fields = {
+        fields: dict[str, str | int | float] = {
             "service": "flashsale",
             "route": route,
             "status": status,
@@ -68,6 +75,8 @@ class RequestLog:
             "latency_ms": latency_ms,
             "request_id": request_id,
         }
+        if degraded:
+            fields["degraded"] = True
         self._lines.append(f"{self._head()}{json.dumps(fields, separators=(',', ':'))[1:]}\n")
 
     def flush(self) -> None:

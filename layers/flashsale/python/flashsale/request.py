@@ -34,6 +34,10 @@ class Request:
         if event.get("body"):
             raise BodyTooLarge
 
+    def has(self, name: str) -> bool:
+        """Whether a parameter was given."""
+        return name in self._query
+
     def refuse_query(self) -> None:
         """Refuse parameters that belong to another route of the same function."""
         if self._query:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from flashsale.config import Settings
 from flashsale.errors import Fault, NotFound, StoreDown
@@ -13,6 +14,12 @@ from flashsale.logs import logger
 from flashsale.model import Calendar, Sale, Sold, Stock
 
 _RECONCILE_BATCH = 200
+# Loading 10,000 sold items takes a fraction of a second; whoever holds the lock longer is stuck.
+_OPENING_SECONDS_MAX = 5.0
+_OPENING_PAUSE_SECONDS = 0.02
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +44,13 @@ class Sales:
         self._inventory = inventory
         self._ledger = ledger
         self._clock = clock
-        self._opening: dict[int, asyncio.Task[None]] = {}
+        self._under_way: dict[object, asyncio.Task[Any]] = {}
         self._in_ledger: set[int] = set()
         self.calendar = Calendar(settings.sale_seconds, settings.items_per_sale)
+
+    def now_ms(self) -> int:
+        """Our own clock, Unix ms."""
+        return int(self._clock() * 1_000)
 
     def current(self) -> Sale:
         """The sale that is on by our own clock; Redis's clock has the last word."""
@@ -63,12 +74,7 @@ class Sales:
 
     async def open(self, sale: Sale) -> None:
         """Make a sale ready in both stores. Callers who ask at once share one run."""
-        task = self._opening.get(sale.starts_at)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._open(sale))
-            self._opening[sale.starts_at] = task
-            task.add_done_callback(lambda _: self._opening.pop(sale.starts_at, None))
-        await asyncio.shield(task)
+        await self._shared(sale.starts_at, self._open(sale))
 
     async def open_in_ledger(self, sale: Sale) -> None:
         """Make sure that PostgreSQL knows a sale, its items and a place for its attempts."""
@@ -79,9 +85,17 @@ class Sales:
 
     async def _open(self, sale: Sale) -> None:
         await self.open_in_ledger(sale)
-        sold, _ = await self._inventory.stock(sale.starts_at)
-        if sold is not None:
-            return
+        deadline = self._clock() + _OPENING_SECONDS_MAX
+        while (await self._inventory.stock(sale.starts_at))[0] is None:
+            async with self._ledger.opening(sale.starts_at) as mine:
+                if mine:
+                    await self._load(sale)
+                    return
+            if self._clock() > deadline:
+                raise StoreDown("somebody else is opening the sale, and does not finish")
+            await asyncio.sleep(_OPENING_PAUSE_SECONDS)
+
+    async def _load(self, sale: Sale) -> None:
         # What is sold while this runs is confirmed by whoever sells it. `loaded` comes last: until
         # then Redis refuses nobody for want of knowledge.
         facts = await self._ledger.sold_in_sale(sale.starts_at)
@@ -89,15 +103,33 @@ class Sales:
         if await self._inventory.open(sale):
             logger().info("sale loaded", extra={"sale": sale.id, "sold": len(facts)})
 
+    async def heal(self) -> None:
+        """After Redis was restarted or failed over: it may have lost its last second, so tell it
+        again what is sold. What it forgot of claims is harmless, what it still holds has a lease.
+        """
+        for starts_at in self._recent():
+            known = await self._inventory.known_run(starts_at)
+            if not known or known == self._inventory.run_id:
+                continue
+            facts = await self._ledger.sold_in_sale(starts_at)
+            await self._inventory.confirm_all(facts)
+            await self._inventory.note_run(starts_at)
+            told = {"starts_at": starts_at, "sold": len(facts)}
+            logger().warning("Redis is another run: told it what is sold", extra=told)
+
     async def reconcile(self) -> Reconciled:
         """Settle claims whose lease is over, of the current sale and the one before it.
 
         The ledger decides: a code that sold is confirmed; any other is fenced off first, so that
-        an insert still under way loses, and only then given back.
+        an insert still under way loses, and only then given back. Callers who ask at once share
+        one run.
         """
-        current = self.current()
+        return await self._shared("reconcile", self._reconcile())
+
+    async def _reconcile(self) -> Reconciled:
+        await self.heal()
         confirmed = released = 0
-        for starts_at in (current.starts_at, current.starts_at - self._settings.sale_seconds):
+        for starts_at in self._recent():
             while overdue := await self._inventory.overdue(starts_at, most=_RECONCILE_BATCH):
                 done = await self._settle(starts_at, overdue)
                 confirmed, released = confirmed + done.confirmed, released + done.released
@@ -105,6 +137,10 @@ class Sales:
             told = {"confirmed": confirmed, "released": released}
             logger().warning("claims reconciled", extra=told)
         return Reconciled(confirmed, released)
+
+    def _recent(self) -> tuple[int, int]:
+        current = self.current().starts_at
+        return current, current - self._settings.sale_seconds
 
     async def _settle(self, starts_at: int, overdue: Sequence[Sold]) -> Reconciled:
         had_sold = await asyncio.gather(*(self._ledger.fence(claim) for claim in overdue))
@@ -137,11 +173,27 @@ class Sales:
     async def sold_among(self, sale: Sale, items: Sequence[int]) -> list[bool]:
         """Tell for each item of a sale whether it is sold."""
         try:
-            return await self._inventory.sold_among(sale.starts_at, items)
+            states = await self._inventory.sold_among(sale.starts_at, items)
+            if states is None:
+                await self.open(sale)
+                states = await self._inventory.sold_among(sale.starts_at, items)
+            if states is not None:
+                return states
         except Fault as fault:
             logger().warning("items read from the ledger", extra={"fault": str(fault)})
         sold = {fact.item for fact in await self._ledger.sold_in_sale(sale.starts_at)}
         return [item in sold for item in items]
+
+    async def _shared(self, what: object, work: Coroutine[Any, Any, Result]) -> Result:
+        """Join the run of `what` that is under way, or start it with `work`."""
+        task = self._under_way.get(what)
+        if task is None:
+            task = self._under_way[what] = asyncio.get_running_loop().create_task(work)
+            task.add_done_callback(lambda _: self._under_way.pop(what, None))
+        else:
+            work.close()
+        result: Result = await asyncio.shield(task)
+        return result
 
     def sale_of(self, starts_at: int) -> Sale:
         """The sale that starts at a given time.

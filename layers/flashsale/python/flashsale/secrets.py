@@ -1,12 +1,10 @@
-"""Secrets that live in AWS Secrets Manager, fetched once in a while and put into the settings."""
+"""Secrets that live in AWS Secrets Manager, fetched when a process starts to work."""
 
 import dataclasses
 import json
 
 from flashsale.config import Settings
 from flashsale.errors import ConfigError
-
-_KEPT_SECONDS = 300
 
 
 def with_secrets(settings: Settings) -> Settings:
@@ -34,6 +32,6 @@ def _fetch(name: str) -> str:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
     try:
-        return str(parameters.get_secret(name, max_age=_KEPT_SECONDS))
+        return str(parameters.get_secret(name))
     except GetParameterError:
         raise ConfigError(f"the secret {name} can't be read from Secrets Manager") from None

@@ -1,29 +1,33 @@
 """What a buyer can do: check out an item, and buy it."""
 
 import asyncio
+import dataclasses
 import os
 import random
 from dataclasses import dataclass
 
+from flashsale.attempts import Attempts
 from flashsale.background import Background
 from flashsale.codes import CheckoutCode, CodeSigner
 from flashsale.config import Settings
+from flashsale.degraded import Degraded
 from flashsale.errors import (
     Busy,
     CodeExpired,
     Fault,
     LimitExceeded,
     OutcomeUnknown,
+    Overloaded,
     Refusal,
     SaleEnded,
     SaleNotReady,
     SoldOut,
+    StoreDown,
     StoreSilent,
     Unavailable,
     UnknownItem,
 )
-from flashsale.inventory import Inventory
-from flashsale.inventory.inventory import Verdict
+from flashsale.inventory import Checkout, Inventory, Verdict
 from flashsale.ledger import Decision, Ledger
 from flashsale.logs import logger
 from flashsale.model import Attempt, Sold
@@ -63,6 +67,7 @@ class Shop:
         signer: CodeSigner,
         inventory: Inventory,
         ledger: Ledger,
+        attempts: Attempts,
         sales: Sales,
         background: Background,
     ) -> None:
@@ -70,8 +75,10 @@ class Shop:
         self._signer = signer
         self._inventory = inventory
         self._ledger = ledger
+        self._attempts = attempts
         self._sales = sales
         self._background = background
+        self.degraded = Degraded(settings.degraded_max)
 
     async def checkout(self, *, buyer: str, item: int) -> CheckoutSession:
         """Give a buyer a code for an item; every attempt is kept, granted or not.
@@ -83,42 +90,63 @@ class Shop:
         """
         if not 1 <= item <= self._settings.items_per_sale:
             raise UnknownItem
-        starts_at, verdict = await self._ask(buyer, item)
-        nonce = os.urandom(16)
-        attempt = Attempt(
-            at_ms=verdict.at_ms,
-            nonce=nonce.hex(),
-            starts_at=starts_at,
+        asked = Checkout(
+            starts_at=self._sales.current().starts_at,
             buyer=buyer,
             item=item,
-            outcome=verdict.word,
+            nonce=os.urandom(16).hex(),
+            at_ms=self._sales.now_ms(),
         )
-        await self._ledger.record(attempt)
+        try:
+            asked, verdict = await self._ask(asked)
+            kept = self._settings.attempts_mode == "stream"
+        except (StoreDown, StoreSilent) as fault:
+            with self.degraded.one():
+                verdict = await self._ask_ledger(asked, fault)
+            kept = False
+        if not kept:
+            await self._attempts.record(_attempt(asked, verdict.word))
         if verdict.word != "available":
             raise _REFUSALS[verdict.word]
-        expires_at = min(
-            verdict.at_ms // 1_000 + self._settings.code_seconds,
-            starts_at + self._settings.sale_seconds,
-        )
-        code = self._signer.mint(
-            starts_at=starts_at, item=item, expires_at=expires_at, buyer=buyer, nonce=nonce
-        )
-        return CheckoutSession(code, expires_at)
+        return self._session(asked, verdict.at_ms // 1_000)
 
-    async def _ask(self, buyer: str, item: int) -> tuple[int, Verdict]:
+    async def _ask(self, asked: Checkout) -> tuple[Checkout, Verdict]:
         """Ask the gate about the sale that is on, by Redis's clock."""
-        sale = self._sales.current()
         for _ in range(3):
-            verdict = await self._inventory.checkout(
-                starts_at=sale.starts_at, buyer=buyer, item=item
-            )
+            verdict = await self._inventory.checkout(asked)
+            if verdict.word == "stream_full":
+                raise Overloaded
             if verdict.word == "not_loaded":
-                await self._sales.open(sale)
+                await self._sales.open(self._sales.calendar.sale_starting(asked.starts_at))
             elif verdict.word in ("not_open", "sale_ended"):  # our clock is not Redis's
                 sale = self._sales.calendar.sale_at(verdict.at_ms / 1_000)
+                asked = dataclasses.replace(asked, starts_at=sale.starts_at)
             else:
-                return sale.starts_at, verdict
+                return asked, verdict
         raise SaleNotReady
+
+    async def _ask_ledger(self, asked: Checkout, fault: Exception) -> Verdict:
+        """Ask the ledger while Redis is away: it knows facts, which is all that may refuse."""
+        logger().warning("checkout without Redis", extra={"fault": str(fault)})
+        await self._sales.open_in_ledger(self._sales.calendar.sale_starting(asked.starts_at))
+        would_be = Sold(asked.starts_at, asked.item, asked.nonce, asked.buyer)
+        found = await self._ledger.look_up(would_be)
+        words = {"open": "available", "item_taken": "sold_out", "limit": "limit_exceeded"}
+        return Verdict(words[found.word], asked.at_ms)
+
+    def _session(self, asked: Checkout, now: int) -> CheckoutSession:
+        """Sign a code that ends with its sale, or before."""
+        expires_at = min(
+            now + self._settings.code_seconds, asked.starts_at + self._settings.sale_seconds
+        )
+        code = self._signer.mint(
+            starts_at=asked.starts_at,
+            item=asked.item,
+            expires_at=expires_at,
+            buyer=asked.buyer,
+            nonce=bytes.fromhex(asked.nonce),
+        )
+        return CheckoutSession(code, expires_at)
 
     async def purchase(self, text: str) -> str:
         """Turn a code into a purchase and return its id: the same one however often it is sent.
@@ -129,8 +157,14 @@ class Shop:
             TryAgain: nothing final; the same code may be sent again.
         """
         code = self._signer.read(text)
+        if self._ledger.breaker.state == "open":
+            raise Unavailable  # before claiming anything: nobody could decide it
         for pause in (*_BUSY_PAUSES_SECONDS, None):
-            word = await self._claim(code)
+            try:
+                word = await self._claim(code)
+            except (StoreDown, StoreSilent) as fault:
+                with self.degraded.one():
+                    return await self._purchase_without_redis(code, fault)
             if word == "sold":
                 return code.purchase_id
             if word == "claimed":
@@ -139,13 +173,28 @@ class Shop:
                 raise _REFUSALS[word]
             if word in ("code_expired", "sale_ended"):
                 return await self._refuse_for_good(code, _REFUSALS[word])
+            if word == "overdue":
+                await self._sales.reconcile()  # whoever held it has crashed: give it back now
+                continue
             # Somebody's unconfirmed claim is in the way, which is no reason to refuse.
             found = await self._ledger.look_up(code)
             if found.word != "open":
                 return await self._conclude(code, found)
             if pause is not None:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+        # Perhaps the buyer's own claims of a crashed worker: the next try finds them given back.
+        self._background.start(self._sales.reconcile(), what="reconcile")
         raise Busy
+
+    async def _purchase_without_redis(self, code: CheckoutCode, fault: Exception) -> str:
+        """Let the ledger decide alone, which is right, while Redis is away; our clock judges."""
+        logger().warning("purchase without Redis", extra={"fault": str(fault)})
+        now = self._sales.now_ms() // 1_000
+        if now >= code.starts_at + self._settings.sale_seconds:
+            return await self._refuse_for_good(code, SaleEnded)
+        if now >= code.expires_at:
+            return await self._refuse_for_good(code, CodeExpired)
+        return await self._decide(code)
 
     async def _claim(self, code: CheckoutCode) -> str:
         """Hold the item for the code; opens the code's sale where Redis has lost it."""
@@ -169,6 +218,9 @@ class Shop:
         except StoreSilent as fault:
             logger().warning("purchase undecided", extra={"fault": str(fault)})
             raise OutcomeUnknown from fault  # the claim stays: a retry or reconcile finds out
+        except Overloaded:
+            self._release(code)
+            raise
         except Fault as fault:
             self._release(code)
             logger().warning("purchase undone", extra={"fault": str(fault)})
@@ -209,3 +261,14 @@ class Shop:
     async def _teach_limit(self, code: CheckoutCode) -> None:
         bought = await self._ledger.sold_to_buyer(code.starts_at, code.buyer)
         await self._inventory.confirm_all(bought)
+
+
+def _attempt(asked: Checkout, outcome: str) -> Attempt:
+    return Attempt(
+        at_ms=asked.at_ms,
+        nonce=asked.nonce,
+        starts_at=asked.starts_at,
+        buyer=asked.buyer,
+        item=asked.item,
+        outcome=outcome,
+    )

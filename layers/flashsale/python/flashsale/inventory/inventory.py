@@ -1,5 +1,6 @@
 """What a sale's state in Redis is asked and told, one batch of calls at a time."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +13,7 @@ from flashsale.config import Settings
 from flashsale.errors import EntryRejected, StoreDown
 from flashsale.inventory.pipeline import Argument, Pipeline, Reply
 from flashsale.inventory.script import sale_key, script
+from flashsale.inventory.stream import AttemptStream
 from flashsale.model import BUYER_LIMIT, Sale, Sold
 
 
@@ -25,11 +27,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """One buyer asks for one item of one sale."""
+    """One buyer asks for one item of one sale. `nonce` names the attempt, `at_ms` is our clock."""
 
     starts_at: int
     buyer: str
     item: int
+    nonce: str
+    at_ms: int
 
 
 OfSale = TypeVar("OfSale", Checkout, CheckoutCode, Sold)
@@ -41,7 +45,12 @@ class Inventory:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pipeline = Pipeline(settings)
+        self.on_new_server: Callable[[], None] = lambda: None
+        """Called when a connection finds another run of Redis than the one before it."""
+        self.run_id = ""
+        self._pipeline = Pipeline(settings, self._connected)
+        self.breaker = self._pipeline.breaker
+        self.attempts = AttemptStream(settings, self._pipeline)
         sizes = {"size_max": settings.batch_max, "waiting_max": settings.waiting_max}
         self._checkouts = Batcher(self._check_checkouts, **sizes)
         self._claims = Batcher(self._take_claims, **sizes)
@@ -49,9 +58,10 @@ class Inventory:
 
     # What buyers ask
 
-    async def checkout(self, *, starts_at: int, buyer: str, item: int) -> Verdict:
-        """Ask whether a buyer may try to buy an item; words as in checkout.lua."""
-        return await self._checkouts.add(Checkout(starts_at, buyer, item))
+    async def checkout(self, asked: Checkout) -> Verdict:
+        """Ask whether a buyer may try to buy an item; words as in checkout.lua. In stream mode the
+        same call keeps the attempt."""
+        return await self._checkouts.add(asked)
 
     async def claim(self, code: CheckoutCode) -> Verdict:
         """Hold the code's item for its buyer until the ledger decides; words as in claim.lua."""
@@ -85,9 +95,19 @@ class Inventory:
             starts_at=sale.starts_at,
             ends_at=sale.ends_at,
             total=sale.total,
+            run_id=self.run_id,
             expire_at=self._expire_at(sale.starts_at),
         )
         return bool(opened)
+
+    async def known_run(self, starts_at: int) -> str:
+        """The run of Redis in which the sale was last made true to the ledger."""
+        kept = await self._command("HGET", sale_key(starts_at, "sale"), "run_id")
+        return kept.decode() if kept else ""
+
+    async def note_run(self, starts_at: int) -> None:
+        """Remember that the sale is true to the ledger in this run of Redis."""
+        await self._command("HSET", sale_key(starts_at, "sale"), "run_id", self.run_id)
 
     async def overdue(self, starts_at: int, *, most: int) -> list[Sold]:
         """Claims whose lease is over, as the sales they would have become."""
@@ -104,14 +124,19 @@ class Inventory:
         now_ms, loaded, sold = await self._call("stock", starts_at)
         return (sold if loaded else None), now_ms
 
-    async def sold_among(self, starts_at: int, items: Sequence[int]) -> list[bool]:
-        """Tell for each item whether it is sold."""
-        held = await self._pipeline.execute("HMGET", sale_key(starts_at, "claims"), *items)
+    async def sold_among(self, starts_at: int, items: Sequence[int]) -> list[bool] | None:
+        """Tell for each item whether it is sold; None where Redis does not have the sale."""
+        loaded, held = await asyncio.gather(
+            self._command("HEXISTS", sale_key(starts_at, "sale"), "loaded"),
+            self._command("HMGET", sale_key(starts_at, "claims"), *items),
+        )
+        if not loaded:
+            return None
         return [claim is not None and claim.startswith(b"sold") for claim in held]
 
     async def information(self) -> dict[str, str]:
         """Redis's own account of itself: the fields of INFO."""
-        text = (await self._pipeline.execute("INFO")).decode()
+        text = (await self._command("INFO")).decode()
         lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
         return {name: value for name, _, value in lines}
 
@@ -119,16 +144,28 @@ class Inventory:
         """Finish what is under way, then disconnect."""
         for batcher in (self._checkouts, self._claims, self._confirmations):
             await batcher.settled()
+        await self.attempts.settled()
         await self._pipeline.close()
+
+    def _connected(self, run_id: str) -> None:
+        known, self.run_id = self.run_id, run_id
+        if known and run_id != known:
+            self.on_new_server()
 
     # Batches
 
     async def _check_checkouts(self, asked: list[Checkout]) -> list[Verdict]:
         async def run(starts_at: int, entries: list[Checkout]) -> list[Verdict]:
-            flat = [argument for entry in entries for argument in (entry.buyer, entry.item)]
-            return _verdicts(
-                await self._call("checkout", starts_at, flat, limit=BUYER_LIMIT), entries
+            in_stream = self._settings.attempts_mode == "stream"
+            reply = await self._call(
+                "checkout",
+                starts_at,
+                [a for one in entries for a in (one.nonce, one.buyer, one.item, one.at_ms)],
+                limit=BUYER_LIMIT,
+                stream_max=self._settings.stream_max if in_stream else 0,
+                attempts_expire_at=self.attempts.expire_at(starts_at),
             )
+            return _verdicts(reply, entries)
 
         return await _by_sale(asked, run)
 
@@ -159,6 +196,12 @@ class Inventory:
             return [None] * len(entries)
 
         return await _by_sale(sold, run)
+
+    async def _command(self, *command: Argument) -> Reply:
+        try:
+            return await self._pipeline.execute(*command)
+        except ResponseError as fault:
+            raise StoreDown(f"Redis refused {command[0]}: {fault}") from fault
 
     async def _call(
         self, name: str, starts_at: int, entries: Sequence[Argument] = (), /, **arguments: Argument

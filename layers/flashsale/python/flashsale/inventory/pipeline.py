@@ -1,6 +1,6 @@
 """One Redis connection for many callers: commands issued together travel together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hiredis
@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    NoPermissionError,
     ReadOnlyError,
     RedisError,
     ResponseError,
@@ -17,6 +18,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as ConnectionBroken
 
 from flashsale.batching import Batcher
+from flashsale.breaker import Breaker
 from flashsale.config import Settings
 from flashsale.errors import StoreDown, StoreSilent
 
@@ -32,9 +34,14 @@ class Pipeline:
     belongs to its own command. A connection that breaks fails exactly the commands it carried.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, on_connect: Callable[[str], None] = lambda run_id: None
+    ) -> None:
+        """`on_connect` is told the `run_id` of every server a connection was made to."""
         self._settings = settings
+        self._on_connect = on_connect
         self._connection: AbstractConnection | None = None
+        self.breaker = Breaker("Redis")
         self._batcher: Batcher[Command, Reply] = Batcher(
             self._exchange, size_max=100, waiting_max=settings.waiting_max
         )
@@ -58,6 +65,19 @@ class Pipeline:
         await self._hang_up()
 
     async def _exchange(self, commands: list[Command]) -> Sequence[Reply | BaseException]:
+        self.breaker.check()
+        try:
+            replies = await self._exchange_twice(commands)
+        except StoreDown:
+            self.breaker.failed()
+            raise
+        if isinstance(replies[-1], StoreDown | StoreSilent):
+            self.breaker.failed()
+        else:
+            self.breaker.succeeded()
+        return replies
+
+    async def _exchange_twice(self, commands: list[Command]) -> list[Reply | BaseException]:
         was_connected = self._connection is not None
         replies, fault = await self._send(commands)
         if isinstance(fault, ConnectionBroken) and was_connected:
@@ -106,6 +126,7 @@ class Pipeline:
             connection = _connection(self._settings)
             try:
                 await connection.connect()  # type: ignore[no-untyped-call]
+                run_id = await _run_id(connection)
             except (RedisError, OSError) as fault:
                 await connection.disconnect(nowait=True)
                 told = " (wrong password?)" if isinstance(fault, AuthenticationError) else ""
@@ -114,12 +135,24 @@ class Pipeline:
                     f"Redis at {where} is out of reach: {type(fault).__name__}{told}"
                 ) from fault
             self._connection = connection
+            self._on_connect(run_id)
         return self._connection
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+async def _run_id(connection: AbstractConnection) -> str:
+    """Name the server's run: another one means a restart or a failover. Empty if it won't say."""
+    await connection.send_packed_command(_packed(("INFO", "server")), check_health=False)
+    try:
+        told = await connection.read_response()
+    except NoPermissionError:
+        return ""
+    fields = dict(line.split(b":", 1) for line in told.split(b"\r\n") if b":" in line)
+    return str(fields.get(b"run_id", b"").decode())
 
 
 def _connection(settings: Settings) -> AbstractConnection:

@@ -1,10 +1,12 @@
 """What the ledger is asked and told; rows that wait for one commit go together in the next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from flashsale.batching import Batcher
+from flashsale.breaker import Breaker
 from flashsale.catalog import item_names
 from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
@@ -37,9 +39,10 @@ class Ledger:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._purchase_session = Session(settings, name="purchases")
-        self._attempt_session = Session(settings, name="attempts")
-        self._read_session = Session(settings, name="reads")
+        self.breaker = Breaker("PostgreSQL")
+        self._purchase_session = Session(settings, name="purchases", breaker=self.breaker)
+        self._attempt_session = Session(settings, name="attempts", breaker=self.breaker)
+        self._read_session = Session(settings, name="reads", breaker=self.breaker)
         sizes = {"size_max": settings.batch_max, "waiting_max": settings.waiting_max}
         self._purchases = Batcher(self._commit_purchases, **sizes)
         self._attempts = Batcher(self._commit_attempts, **sizes)
@@ -54,7 +57,17 @@ class Ledger:
         """Keep an attempt; returns when it is durable."""
         await self._attempts.add(attempt)
 
-    async def look_up(self, code: CheckoutCode) -> Decision:
+    async def record_all(self, attempts: list[Attempt]) -> None:
+        """Keep many attempts in one commit; `EntryRejected` if one of them can't be stored."""
+        await self._commit_attempts(attempts)
+
+    async def bury(self, starts_at: int, entry_id: str, fields: str, reason: str) -> None:
+        """Put an attempt aside that can't be stored as one."""
+        await self._attempt_session.run(
+            "bury_attempt", starts_at=starts_at, entry_id=entry_id, fields=fields, reason=reason
+        )
+
+    async def look_up(self, code: CheckoutCode | Sold) -> Decision:
         """Say what stands in the ledger about a code, without deciding it."""
         return await self._look_ups.add(code)
 
@@ -64,7 +77,7 @@ class Ledger:
 
     async def open_sale(self, sale: Sale) -> bool:
         """Create a sale with its items, and room for its attempts. True if it was not there."""
-        await self._read_session.run(
+        await self._attempt_session.run(
             "keep_attempts",
             around=sale.starts_at,
             kept_days=self._settings.attempts_kept_days,
@@ -78,6 +91,16 @@ class Ledger:
             names=_joined(item_names(sale.starts_at, sale.total)),
         )
         return bool(rows[0][0])
+
+    @asynccontextmanager
+    async def opening(self, starts_at: int) -> AsyncIterator[bool]:
+        """Hold, if nobody else does, the right to load a sale into Redis."""
+        mine = bool((await self._read_session.run("lock_opening", starts_at=starts_at))[0][0])
+        try:
+            yield mine
+        finally:
+            if mine:
+                await self._read_session.run("unlock_opening", starts_at=starts_at)
 
     async def sold_in_sale(self, starts_at: int) -> list[Sold]:
         """Everything that a sale has sold."""
@@ -116,13 +139,13 @@ class Ledger:
         refused = _decisions(rows)
         return [refused.get(code.nonce, SOLD) for code in codes]
 
-    async def _read_verdicts(self, codes: list[CheckoutCode]) -> list[Decision]:
+    async def _read_verdicts(self, codes: list[CheckoutCode | Sold]) -> list[Decision]:
         rows = await self._read_session.run("look_up", **_columns(_unique(codes)))
         found = _decisions(rows)
         return [found[code.nonce] for code in codes]
 
     async def _commit_fences(self, codes: list[CheckoutCode | Sold]) -> list[bool]:
-        rows = await self._read_session.run("fence", **_columns(_unique(codes)))
+        rows = await self._purchase_session.run("fence", **_columns(_unique(codes)))
         sold = {_nonce(code_id) for (code_id,) in rows}
         return [code.nonce in sold for code in codes]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
+from flashsale.breaker import Breaker
 from flashsale.config import Settings
 from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
 
@@ -31,8 +32,9 @@ class Session:
     the effect of once, so what a broken connection or a deadlock leaves open is run once more.
     """
 
-    def __init__(self, settings: Settings, *, name: str) -> None:
+    def __init__(self, settings: Settings, *, name: str, breaker: Breaker) -> None:
         self._settings = settings
+        self._breaker = breaker
         self._name = name
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: pg8000.native.Connection | None = None
@@ -47,8 +49,18 @@ class Session:
             StoreSilent: the connection broke before the answer; what was done is unknown.
             EntryRejected: PostgreSQL refused a value; nothing was done.
         """
+        self._breaker.check()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._run, statement, parameters)
+        try:
+            rows = await loop.run_in_executor(self._thread, self._run, statement, parameters)
+        except (_RolledBack, EntryRejected):
+            self._breaker.succeeded()  # it answered
+            raise
+        except (StoreDown, StoreSilent):
+            self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        return rows
 
     async def close(self) -> None:
         """Disconnect, after what is under way."""

@@ -15,6 +15,7 @@
 --          sold_out, limit_exceeded            facts, final
 --          code_expired, sale_ended            this code holds no claim and comes too late
 --          check           somebody's unconfirmed claim stands in the way: ask the ledger
+--          overdue         the same, and its lease is over: reconcile, then try again
 --        or one word alone: not_loaded, not_open
 --
 -- Checks come before writes, claim by claim, so a refusal leaves no trace.
@@ -43,7 +44,11 @@ local function claim(nonce, buyer, item, expires)
   local held, sold = string.match(redis.call('HGET', buyers, buyer) or '0 0', '^(%d+) (%d+)$')
   held, sold = tonumber(held), tonumber(sold)
   if sold >= limit then return 'limit_exceeded' end
-  if state or held + sold >= limit then return 'check' end
+  if state then
+    local lease_end = tonumber(redis.call('ZSCORE', pending, item) or 0)
+    return lease_end < now and 'overdue' or 'check'
+  end
+  if held + sold >= limit then return 'check' end
 
   redis.call('HSET', claims, item, 'held ' .. nonce .. ' ' .. buyer)
   redis.call('HSET', buyers, buyer, (held + 1) .. ' ' .. sold)

@@ -5,14 +5,16 @@
 --        starts_at int     Unix seconds
 --        ends_at   int     Unix seconds
 --        total     int     items in the sale
+--        run_id    str     the run of Redis that this knowledge is in
 --        expire_at int     when Redis may forget the sale, Unix seconds
 -- Reply  1 if this call opened it, 0 if it was open
 
 local sale = KEYS[1]
-local id, starts_at, ends_at, total, expire_at = unpack(ARGV)
+local id, starts_at, ends_at, total, run_id, expire_at = unpack(ARGV)
 
 local was_loaded = redis.call('HEXISTS', sale, 'loaded')
 redis.call('HSET', sale,
-  'id', id, 'starts_at', starts_at, 'ends_at', ends_at, 'total', total, 'loaded', '1')
+  'id', id, 'starts_at', starts_at, 'ends_at', ends_at, 'total', total, 'run_id', run_id,
+  'loaded', '1')
 redis.call('EXPIREAT', sale, expire_at)
 return 1 - was_loaded

@@ -61,6 +61,7 @@ declare
     left_sales timestamptz[] := starts_of(sales);
     left_items integer[] := string_to_array(items, ',');
     left_buyers text[] := string_to_array(buyers, ',');
+    again uuid[];
     inserted integer;
 begin
     for round in 1..12 loop
@@ -89,10 +90,23 @@ begin
             return;
         end if;
 
-        return query
+        -- One look tells who is refused and who tries again: between two, somebody may commit, and
+        -- a code that is open in the first and refused in the second would be in neither list.
+        again := '{}';
+        for code_id, verdict, starts_at, item, winner, winner_buyer in
             select v.code_id, v.verdict, v.starts_at, v.item, v.winner, v.winner_buyer
             from verdicts(left_codes, left_sales, left_items, left_buyers) v
-            where v.verdict not in ('sold', 'open');
+            where v.verdict <> 'sold'
+        loop
+            if verdict = 'open' then
+                again := again || code_id;
+            else
+                return next;
+            end if;
+        end loop;
+        if again = '{}' then
+            return;
+        end if;
 
         select
             array_agg(a.code_id), array_agg(a.purchase_id), array_agg(a.sale),
@@ -100,12 +114,7 @@ begin
         into left_codes, left_ids, left_sales, left_items, left_buyers
         from unnest(left_codes, left_ids, left_sales, left_items, left_buyers)
             as a (code_id, purchase_id, sale, item, buyer)
-        join verdicts(left_codes, left_sales, left_items, left_buyers) v using (code_id)
-        where v.verdict = 'open';
-
-        if left_codes is null then
-            return;
-        end if;
+        where a.code_id = any (again);
     end loop;
 
     return query
@@ -148,6 +157,8 @@ declare
     day date;
     old text;
 begin
+    -- `if not exists` looks before it makes: two at once would collide.
+    perform pg_advisory_xact_lock(hashtext('flashsale keep_attempts'));
     for ahead in -1..2 loop
         day := (around at time zone 'utc')::date + ahead;
         execute format(
