@@ -1,7 +1,7 @@
 """Where everything is, as curl, redis-cli and psql take it."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 Environment = Mapping[str, str]
 
@@ -19,6 +19,24 @@ def addresses(environment: Environment) -> dict[str, str]:
         "gateway": gateway_url(environment),
         "redis": _redis_url(environment),
         "postgres": _postgres_url(environment),
+    }
+
+
+def store_variables(urls: Mapping[str, str]) -> dict[str, str]:
+    """The way back: the settings that lead to the stores at these URLs."""
+    redis, postgres = urlsplit(urls["redis"]), urlsplit(urls["postgres"])
+    return {
+        "REDIS_ADDR": redis.netloc.rpartition("@")[2],
+        "REDIS_USERNAME": unquote(redis.username or ""),
+        "REDIS_PASSWORD": unquote(redis.password or ""),
+        "REDIS_DB": redis.path[1:] or "0",
+        "REDIS_TLS": "on" if redis.scheme == "rediss" else "off",
+        "DB_HOST": postgres.hostname or "",
+        "DB_PORT": str(postgres.port or 5432),
+        "DB_USER": unquote(postgres.username or ""),
+        "DB_PASSWORD": unquote(postgres.password or ""),
+        "DB_NAME": unquote(postgres.path[1:]),
+        "DB_SSLMODE": dict(parse_qsl(postgres.query)).get("sslmode", "disable"),
     }
 
 

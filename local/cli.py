@@ -4,11 +4,11 @@ import json
 import os
 import sys
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import click
 
-from local.environment import data_folder, user_environment
+from local.addresses import store_variables
+from local.environment import data_folder, running_environment, user_environment
 from local.errors import LocalError
 from local.logfile import tail
 from local.stores import StoreError
@@ -23,11 +23,11 @@ class _Sentences(click.Group):
     """Ends with one sentence for what the user can mend, and no traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from flashsale.errors import ConfigError
+        from flashsale.errors import ConfigError, Fault
 
         try:
             return super().invoke(ctx)
-        except (LocalError, StoreError, TemplateError, ConfigError) as error:
+        except (LocalError, StoreError, TemplateError, ConfigError, Fault) as error:
             click.secho(str(error).rstrip(".") + ".", fg="red", err=True)
             sys.exit(1)
 
@@ -87,17 +87,36 @@ def psql(arguments: tuple[str, ...]) -> None:
     \b
     flashsale psql -c "select * from purchases order by created_at desc limit 5"
     """
-    where = urlsplit(_running()["postgres"])
+    settings = store_variables(_running())
     program = bundled_psql()
     # By the environment, since anybody can read a command line.
     login = {
-        "PGHOST": where.hostname or "",
-        "PGPORT": str(where.port or 5432),
-        "PGUSER": unquote(where.username or ""),
-        "PGPASSWORD": unquote(where.password or ""),
-        "PGDATABASE": unquote(where.path[1:]),
+        "PGHOST": settings["DB_HOST"],
+        "PGPORT": settings["DB_PORT"],
+        "PGUSER": settings["DB_USER"],
+        "PGPASSWORD": settings["DB_PASSWORD"],
+        "PGDATABASE": settings["DB_NAME"],
+        "PGSSLMODE": settings["DB_SSLMODE"],
     }
     os.execve(program, [str(program), *arguments], {**os.environ, **login})  # noqa: S606
+
+
+@main.command()
+@click.option(
+    "--sale", "sale_id", help="The sale, as /stats names it; the current one if not given."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
+def audit(sale_id: str | None, as_json: bool) -> None:
+    """Hold a sale against its promises, in both stores; exit status 1 if one is broken.
+
+    It reads the service that runs in this checkout or, if none does, the servers that REDIS_ADDR
+    and DB_HOST name, as in production. It changes nothing, and may run in mid-sale.
+    """
+    from local.audit import audit_sale, table
+
+    report = audit_sale(running_environment(_state()), sale_id)
+    click.echo(json.dumps(report) if as_json else table(report))
+    sys.exit(1 if report["violations"] else 0)
 
 
 @main.command()

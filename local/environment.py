@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from local.addresses import store_variables
 from local.stores.folder import write_private
 from local.template import Template
 
@@ -27,6 +28,16 @@ def with_template(environment: Mapping[str, str], template: Template) -> dict[st
 def data_folder(environment: Mapping[str, str]) -> Path:
     """DATA_DIR; a relative one is in the checkout."""
     return ROOT / environment.get("DATA_DIR", ".flashsale")
+
+
+def running_environment(state: Mapping[str, str] | None) -> dict[str, str]:
+    """What a process needs to look at the stores: those of the service that runs in this checkout
+    (`state`, its addresses), or else those that the user's settings name."""
+    environment = with_template(user_environment(), Template.read(ROOT / "template.yaml"))
+    folder = data_folder(environment)
+    if "CODE_KEYS" not in environment and (folder / "code-keys").exists():
+        environment["CODE_KEYS"] = code_keys(folder)
+    return {**environment, **(store_variables(state) if state else {})}
 
 
 def code_keys(folder: Path) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from flashsale.attempts import Attempts
+from flashsale.audit import Audit
 from flashsale.background import Background
 from flashsale.codes import CodeSigner
 from flashsale.config import Settings
@@ -24,6 +25,7 @@ class Service:
     shop: Shop
     sales: Sales
     attempts: Attempts
+    audit: Audit
     health: Health
     inventory: Inventory
     ledger: Ledger
@@ -74,9 +76,10 @@ def build(settings: Settings) -> Service:
     attempts = Attempts(settings, inventory, ledger)
     sales = Sales(settings, inventory, ledger)
     inventory.on_new_server = lambda: background.start(sales.heal(), what="heal")
+    signer = CodeSigner.parse(settings.code_keys)
     shop = Shop(
         settings,
-        signer=CodeSigner.parse(settings.code_keys),
+        signer=signer,
         inventory=inventory,
         ledger=ledger,
         attempts=attempts,
@@ -88,6 +91,7 @@ def build(settings: Settings) -> Service:
         shop=shop,
         sales=sales,
         attempts=attempts,
+        audit=Audit(inventory, ledger, signer),
         health=Health(settings, inventory, ledger),
         inventory=inventory,
         ledger=ledger,

@@ -11,6 +11,7 @@ from flashsale.batching import Batcher
 from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
 from flashsale.errors import EntryRejected, StoreDown
+from flashsale.inventory.claims import Claims, read_claims
 from flashsale.inventory.pipeline import Argument, Pipeline, Reply
 from flashsale.inventory.script import sale_key, script
 from flashsale.inventory.stream import AttemptStream
@@ -133,6 +134,24 @@ class Inventory:
         if not loaded:
             return None
         return [claim is not None and claim.startswith(b"sold") for claim in held]
+
+    async def claims(self, starts_at: int) -> Claims:
+        """Everything that Redis holds of a sale, for an audit."""
+        (now_s, now_us), loaded, claims, counts, leases = await asyncio.gather(
+            self._command("TIME"),
+            self._command("HEXISTS", sale_key(starts_at, "sale"), "loaded"),
+            self._command("HGETALL", sale_key(starts_at, "claims")),
+            self._command("HGETALL", sale_key(starts_at, "buyers")),
+            self._command("ZRANGE", sale_key(starts_at, "pending"), 0, -1, "WITHSCORES"),
+        )
+        return read_claims(
+            starts_at,
+            now_ms=int(now_s) * 1_000 + int(now_us) // 1_000,
+            loaded=bool(loaded),
+            claims=claims,
+            counts=counts,
+            leases=leases,
+        )
 
     async def information(self) -> dict[str, str]:
         """Redis's own account of itself: the fields of INFO."""
