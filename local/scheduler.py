@@ -31,6 +31,7 @@ class Scheduler:
 
     def __init__(self, functions: list[LocalFunction]) -> None:
         self.functions = functions
+        self._running = 0
 
     async def deploy(self) -> None:
         """Invoke what a deployment invokes, and everything scheduled once, in order.
@@ -43,7 +44,7 @@ class Scheduler:
                 await function.invoke({})
         for function in self.functions:
             for schedule in function.spec.schedules[:1]:
-                await function.invoke(_event(schedule, datetime.now(UTC)))
+                await self._run_once(function, schedule, datetime.now(UTC))
 
     async def run(self) -> None:
         """Invoke functions at their times until cancelled."""
@@ -72,7 +73,7 @@ class Scheduler:
 
         for attempt in range(schedule.retries_max + 1):
             try:
-                await function.invoke(_event(schedule, due or datetime.now(UTC)))
+                await self._run_once(function, schedule, due or datetime.now(UTC))
             except Exception:
                 logger().exception(
                     "scheduled run failed", extra={"schedule": schedule.name, "attempt": attempt}
@@ -81,6 +82,18 @@ class Scheduler:
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
             else:
                 return
+
+    async def _run_once(self, function: LocalFunction, schedule: Schedule, due: datetime) -> None:
+        """Invoke, and hold no connection to a store until the next time."""
+        from flashsale import bootstrap
+
+        self._running += 1
+        try:
+            await function.invoke(_event(schedule, due))
+        finally:
+            self._running -= 1
+            if not self._running:
+                await bootstrap.close()
 
 
 async def _sleep_until(due: datetime) -> None:

@@ -24,7 +24,7 @@ OPTIONS = {
     "timezone": "UTC",
     "jit": "off",
     # Memory: no processes for what one machine with one small database doesn't do.
-    "shared_buffers": "48MB",
+    "shared_buffers": "32MB",
     "io_method": "sync",
     "max_parallel_workers_per_gather": "0",
     "max_logical_replication_workers": "0",

@@ -1,6 +1,8 @@
 """Puts the parts together, once per process and event loop, when first asked for one."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flashsale.attempts import Attempts
@@ -65,8 +67,8 @@ async def close() -> None:
     request_log().flush()
 
 
-def build(settings: Settings) -> Service:
-    """Make a service from settings.
+def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service:
+    """Make a service from settings. `clock` gives Unix seconds.
 
     Raises:
         ConfigError: a setting or a secret is wrong.
@@ -74,7 +76,7 @@ def build(settings: Settings) -> Service:
     settings = with_secrets(settings)
     inventory, ledger, background = Inventory(settings), Ledger(settings), Background()
     attempts = Attempts(settings, inventory, ledger)
-    sales = Sales(settings, inventory, ledger)
+    sales = Sales(settings, inventory, ledger, clock)
     inventory.on_new_server = lambda: background.start(sales.heal(), what="heal")
     signer = CodeSigner.parse(settings.code_keys)
     shop = Shop(
