@@ -23,6 +23,7 @@ from flashsale.errors import (
     Malformed,
     MethodNotAllowed,
     NotFound,
+    OutcomeUnknown,
     QueryTooLong,
     Refusal,
     SaleEnded,
@@ -49,6 +50,9 @@ STATUS: dict[type[Refusal], int] = {
     QueryTooLong: 414,
     TryAgain: 503,
 }
+
+_REPLY_SECONDS = 0.5
+_SECONDS_DEFAULT = 9.5  # for whoever calls without a context
 
 _JSON_HEADERS = {
     "content-type": "application/json",
@@ -105,9 +109,13 @@ class Reply:
 class Function(Generic[Result]):
     """A Lambda function whose body is a coroutine."""
 
-    def __init__(self, run: Callable[[Event, Any], Awaitable[Result]]) -> None:
+    def __init__(
+        self, run: Callable[[Event, Any], Awaitable[Result]], *, keeps_time: bool = False
+    ) -> None:
         self.invoke = run
         """Run one invocation on the running loop, beside others."""
+        self.keeps_time = keeps_time
+        """Whether it ends within the invocation's time by itself."""
 
     def __call__(self, event: Event, context: Any) -> Result:
         """Run one invocation and what it left to do, as Lambda does: it freezes after the reply."""
@@ -130,7 +138,7 @@ def endpoint(
         async def run(event: Event, context: Any) -> Response:
             started = time.perf_counter()
             with watched() as degraded:
-                reply = await _answer(handler, event, query)
+                reply = await _answer(handler, event, query, _seconds_left(context))
             request_log().add(
                 route=event.get("routeKey", ""),
                 status=reply.status,
@@ -141,7 +149,7 @@ def endpoint(
             )
             return reply.response()
 
-        return Function(run)
+        return Function(run, keeps_time=True)
 
     return decorate
 
@@ -168,10 +176,17 @@ def scheduled(handler: Callable[[], Awaitable[Mapping[str, Any]]]) -> Function[M
 
 
 async def _answer(
-    handler: Callable[[Request], Awaitable[Reply]], event: Event, query: tuple[str, ...] | None
+    handler: Callable[[Request], Awaitable[Reply]],
+    event: Event,
+    query: tuple[str, ...] | None,
+    seconds: float,
 ) -> Reply:
     try:
-        return await handler(Request(event, query))
+        async with asyncio.timeout(seconds):
+            return await handler(Request(event, query))
+    except TimeoutError:
+        logger().error("out of time", extra={"route": event.get("routeKey")})
+        return Reply.refused(OutcomeUnknown("it took too long, send the same request again"))
     except Refusal as refusal:
         return Reply.refused(refusal)
     except Fault as fault:
@@ -181,6 +196,12 @@ async def _answer(
         logger().exception("unexpected", extra={"route": event.get("routeKey")})
         told = {"success": False, "error": "internal", "message": "internal error"}
         return Reply(500, json.dumps(told), outcome="internal")
+
+
+def _seconds_left(context: Any) -> float:
+    """How long the handler may take, so that there is time to say that it took too long."""
+    left_ms = getattr(context, "get_remaining_time_in_millis", None)
+    return max(0.1, left_ms() / 1_000 - _REPLY_SECONDS) if left_ms else _SECONDS_DEFAULT
 
 
 @functools.cache
