@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flashsale.codes import CodeSigner
 from flashsale.inventory import Inventory
 from flashsale.inventory.claims import Claims
 from flashsale.ledger import Ledger
@@ -31,10 +30,9 @@ class Finding:
 class Audit:
     """Reads both stores and changes nothing."""
 
-    def __init__(self, inventory: Inventory, ledger: Ledger, signer: CodeSigner) -> None:
+    def __init__(self, inventory: Inventory, ledger: Ledger) -> None:
         self._inventory = inventory
         self._ledger = ledger
-        self._signer = signer
 
     async def run(self, sale: Sale) -> list[Finding]:
         """Check one sale.
@@ -46,7 +44,6 @@ class Audit:
             Finding(promise, check, violations, example)
             for promise, check, violations, example in await self._ledger.audit(sale)
         ]
-        findings.append(await self._purchase_ids(sale))
         first = await self._differences(sale)
         await asyncio.sleep(SETTLE_SECONDS)
         second = await self._differences(sale)
@@ -54,16 +51,6 @@ class Audit:
             lasting = sorted(found & first[promise, check])
             findings.append(Finding(promise, check, len(lasting), lasting[0] if lasting else ""))
         return sorted(findings, key=lambda finding: finding.promise)
-
-    async def _purchase_ids(self, sale: Sale) -> Finding:
-        """One code, one purchase id: the one that derives from the code under one of our keys."""
-        wrong = [
-            purchase_id
-            for nonce, purchase_id in await self._ledger.purchase_ids(sale.starts_at)
-            if purchase_id not in self._signer.purchase_ids(nonce)
-        ]
-        check = "purchase ids that do not derive from their code"
-        return Finding(5, check, len(wrong), wrong[0] if wrong else "")
 
     async def _differences(self, sale: Sale) -> dict[tuple[int, str], set[str]]:
         """Where Redis and the ledger disagree. Redis is read on both sides of the ledger, so that

@@ -72,10 +72,6 @@ class CodeSigner:
         tag = hmac.digest(self._keys[key_id], body, "sha256")[:_TAG_BYTES]
         return base64.urlsafe_b64encode(body + tag).rstrip(b"=").decode("ascii")
 
-    def purchase_ids(self, nonce: str) -> set[str]:
-        """The purchase ids that a code with this nonce may have, one for each live key."""
-        return {_purchase_id(key, bytes.fromhex(nonce)) for key in self._keys.values()}
-
     def read(self, text: str) -> CheckoutCode:
         """Check a code's signature and say what it holds; touches no store.
 

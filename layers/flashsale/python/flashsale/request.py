@@ -127,6 +127,6 @@ def _decoded(text: str) -> str:
         return text
     try:
         decoded = unquote_to_bytes(text.replace("+", " ")).decode("ascii")
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise Malformed("parameters must be plain ASCII") from None
     return decoded

@@ -118,11 +118,6 @@ class Ledger:
         sold, exists = rows[0]
         return int(sold) if exists else None
 
-    async def purchase_ids(self, starts_at: int) -> list[tuple[str, str]]:
-        """Every sold code of a sale, as its nonce, with its purchase id."""
-        rows = await self._read_session.run("purchase_ids", starts_at=starts_at)
-        return [(_nonce(code_id), purchase_id) for code_id, purchase_id in rows]
-
     async def audit(self, sale: Sale) -> list[tuple[int, str, int, str]]:
         """What the ledger alone can tell of a sale's promises: rows of audit_sale.sql."""
         rows = await self._read_session.run("audit_sale", starts_at=sale.starts_at)

@@ -18,6 +18,9 @@ union all
 select 5, 'purchase ids of more than one code', count(*)::integer, coalesce(min(purchase_id), '')
 from (select purchase_id from sold group by purchase_id having count(*) > 1) shared
 union all
+select 5, 'purchase ids that are none of ours', count(*)::integer, coalesce(min(purchase_id), '')
+from sold where purchase_id !~ '^purchase_[0-9a-f]{16}$'
+union all
 select 0, 'items sold that were never on sale', count(*)::integer, coalesce(min('item ' || item), '')
 from sold where not exists (
     select from items where items.sale = sold.sale and items.item = sold.item
