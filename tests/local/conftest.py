@@ -1,0 +1,63 @@
+"""A gateway that serves functions it has never heard of, from a template in a temporary folder."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from local.functions import load_functions
+from local.gateway import application
+from local.serve import listen
+from local.template import Template
+
+ECHO = "def handler(event, context):\n    return [event['routeKey'], event.get('pathParameters')]\n"
+
+Add = Callable[..., None]
+
+
+@pytest.fixture
+def add(tmp_path: Path) -> Add:
+    """Adds a function to the temporary template."""
+    resources: dict[str, Any] = {}
+
+    def add(name: str, *routes: str, code: str = ECHO, **properties: Any) -> None:
+        folder = tmp_path / "functions" / name.lower()
+        folder.mkdir(parents=True)
+        (folder / "app.py").write_text(code)
+        events = {}
+        for number, route in enumerate(routes):
+            method, _, path = route.rpartition(" ")
+            place = {"Method": method or "ANY", "Path": path}
+            events[f"Route{number}"] = {"Type": "HttpApi", "Properties": place}
+        properties |= {"CodeUri": f"functions/{name.lower()}", "Handler": "app.handler"}
+        resources[name] = {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {**properties, "Events": events},
+        }
+        (tmp_path / "template.yaml").write_text(json.dumps({"Resources": resources}))
+
+    return add
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Serves the folder's template on a free port; its own loop and HTTP parser, as local.serve."""
+    functions = load_functions(Template.read(folder / "template.yaml"))
+    config = uvicorn.Config(
+        application(functions), http="httptools", ws="none", log_level="warning", access_log=False
+    )
+    server, listener = uvicorn.Server(config), listen("127.0.0.1", 0)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await running
