@@ -9,6 +9,7 @@ import uvicorn
 
 from local.functions import load_functions
 from local.gateway import application
+from local.protocol import BoundedProtocol
 from local.template import Template
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
@@ -25,12 +26,12 @@ def main() -> None:
     settings = Settings.read()
     config = uvicorn.Config(
         application(load_functions(template)),
-        http="httptools",
+        http=BoundedProtocol,
         loop="auto",
         ws="none",
         access_log=False,
         server_header=False,
-        log_level="warning",
+        log_level="error",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     listener = listen(settings.host, settings.port)

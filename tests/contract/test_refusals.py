@@ -1,5 +1,6 @@
 """One spelling for each input, and a JSON answer to everything else (which `client` minds)."""
 
+import contextlib
 import json
 import re
 import socket
@@ -165,7 +166,6 @@ def test_two_requests_in_one_packet_get_two_answers_in_order(site: Site, request
     assert statuses == [b"200", b"404"]
 
 
-@pytest.mark.xfail(reason="uvicorn answers what is no HTTP by itself, in text/plain", strict=True)
 @pytest.mark.parametrize("sent", [b"BREW /stats HTTP/1.1", b"GET /\xff HTTP/1.1", b"nonsense"])
 def test_what_is_no_http_is_400_in_json(site: Site, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
@@ -177,3 +177,31 @@ def test_what_is_no_http_is_400_in_json(site: Site, sent: bytes) -> None:
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"content-type: application/json" in head
     assert json.loads(body)["error"] == "malformed"
+
+
+def test_a_header_without_end_is_refused_before_it_fills_the_memory(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+        connection.sendall(b"GET /stats HTTP/1.1\r\nHost: a\r\nX-Long: ")
+        received = b""
+        while not received:
+            with contextlib.suppress(OSError):  # it may have hung up on us
+                connection.sendall(b"x" * 4_096)
+            connection.setblocking(False)
+            try:
+                received = connection.recv(65_536)
+            except BlockingIOError:
+                continue
+            finally:
+                connection.settimeout(10)
+    assert received.startswith(b"HTTP/1.1 431 ")
+
+
+def test_requests_that_never_end_are_ended_and_hold_up_nobody(site: Site) -> None:
+    """Two hundred half-sent requests wait; everybody else is served; five seconds later they go."""
+    slow = [socket.create_connection(("127.0.0.1", site.port), timeout=10) for _ in range(200)]
+    for connection in slow:
+        connection.sendall(b"POST /checkout?user_id=a&id=1 HTTP/1.1\r\nHost: a\r\n")
+    assert all(httpx.get(f"{site.url}/stats").status_code == 200 for _ in range(50))
+    for connection in slow:
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
+        connection.close()
