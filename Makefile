@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	&& echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test lint format bench lock clean
+.PHONY: help run test faults lint format bench lock clean
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -16,7 +16,11 @@ run: $(VENV)/.local ## serve everything at http://127.0.0.1:8080; PORT and DATA_
 	@exec $(BIN)/flashsale up
 
 test: $(VENV)/.dev ## run every test; ARGS="-k name" chooses
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+
+faults: $(VENV)/.dev ## kill, cut and empty the stores under random crowds, N times; planted bugs too
+	@$(BIN)/python -m pytest -q tests/faults --ignore tests/faults/test_schedules.py
+	@$(BIN)/python -m tests.faults.schedule -n $(or $(N),100)
 
 lint: $(VENV)/.dev ## ruff, mypy, cfn-lint
 	@$(BIN)/ruff check --quiet .

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def main() -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     listener = listen(settings.host, settings.port)
+    # uvicorn stops by these, and raises them once more when it is done: let that be nothing.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(uvicorn.Server(config).serve(sockets=[listener]))
 

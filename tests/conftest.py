@@ -74,7 +74,8 @@ def template_database(postgres: Postgres, run_sql: Callable[..., Rows]) -> str:
 def database(template_database: str, run_sql: Callable[..., Rows]) -> Iterator[str]:
     """The name of a migrated and otherwise empty database of the test's own."""
     name = f"test_{next(_numbers)}"
-    run_sql(f"create database {name} template {template_database}")
+    # By copying files, in half the time; the checkpoint that it needs costs nothing without fsync.
+    run_sql(f"create database {name} template {template_database} strategy file_copy")
     yield name
     run_sql(f"drop database {name} with (force)")
 

@@ -104,18 +104,24 @@ class Sales:
             logger().info("sale loaded", extra={"sale": sale.id, "sold": len(facts)})
 
     async def heal(self) -> None:
-        """After Redis was restarted or failed over: it may have lost its last second, so tell it
-        again what is sold. What it forgot of claims is harmless, what it still holds has a lease.
+        """Tell Redis what is sold where it knows less than the ledger: after a restart or failover
+        that lost its last second, or where a sale could not be confirmed while it was away. What
+        it forgot of claims is harmless, what it still holds has a lease.
         """
         for starts_at in self._recent():
-            known = await self._inventory.known_run(starts_at)
-            if not known or known == self._inventory.run_id:
+            # The ledger first: what sells in between, its seller confirms.
+            sold = await self._ledger.count_sold(starts_at) or 0
+            known, _ = await self._inventory.stock(starts_at)
+            if known is None:
+                continue  # whoever needs the sale loads it
+            same_run = await self._inventory.known_run(starts_at) == self._inventory.run_id
+            if same_run and known >= sold:
                 continue
             facts = await self._ledger.sold_in_sale(starts_at)
             await self._inventory.confirm_all(facts)
             await self._inventory.note_run(starts_at)
-            told = {"starts_at": starts_at, "sold": len(facts)}
-            logger().warning("Redis is another run: told it what is sold", extra=told)
+            told = {"starts_at": starts_at, "sold": len(facts), "known": known}
+            logger().warning("told Redis what is sold", extra=told)
 
     async def reconcile(self) -> Reconciled:
         """Settle claims whose lease is over, of the current sale and the one before it.

@@ -190,6 +190,8 @@ class Shop:
         """Let the ledger decide alone, which is right, while Redis is away; our clock judges."""
         logger().warning("purchase without Redis", extra={"fault": str(fault)})
         now = self._sales.now_ms() // 1_000
+        if now < code.starts_at:
+            raise SaleNotReady
         if now >= code.starts_at + self._settings.sale_seconds:
             return await self._refuse_for_good(code, SaleEnded)
         if now >= code.expires_at:

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
 from flashsale.batching import Batcher
 from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
-from flashsale.errors import EntryRejected, StoreDown
+from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
 from flashsale.inventory.claims import Claims, read_claims
 from flashsale.inventory.pipeline import Argument, Pipeline, Reply
 from flashsale.inventory.script import sale_key, script
@@ -78,7 +78,9 @@ class Inventory:
         """Write down many sales."""
         size = self._settings.batch_max
         for first in range(0, len(sold), size):
-            await self._confirm_sold(sold[first : first + size])
+            for failed in await self._confirm_sold(sold[first : first + size]):
+                if failed is not None:
+                    raise failed
 
     async def release(self, starts_at: int, claims: Iterable[tuple[str, int]]) -> int:
         """Give back claims, as (nonce, item), whose codes never sell; return how many were held."""
@@ -173,7 +175,7 @@ class Inventory:
 
     # Batches
 
-    async def _check_checkouts(self, asked: list[Checkout]) -> list[Verdict]:
+    async def _check_checkouts(self, asked: list[Checkout]) -> list[Verdict | Fault]:
         async def run(starts_at: int, entries: list[Checkout]) -> list[Verdict]:
             in_stream = self._settings.attempts_mode == "stream"
             reply = await self._call(
@@ -188,7 +190,7 @@ class Inventory:
 
         return await _by_sale(asked, run)
 
-    async def _take_claims(self, codes: list[CheckoutCode]) -> list[Verdict]:
+    async def _take_claims(self, codes: list[CheckoutCode]) -> list[Verdict | Fault]:
         async def run(starts_at: int, entries: list[CheckoutCode]) -> list[Verdict]:
             reply = await self._call(
                 "claim",
@@ -206,7 +208,7 @@ class Inventory:
 
         return await _by_sale(codes, run)
 
-    async def _confirm_sold(self, sold: Sequence[Sold]) -> list[None]:
+    async def _confirm_sold(self, sold: Sequence[Sold]) -> list[Fault | None]:
         async def run(starts_at: int, entries: list[Sold]) -> list[None]:
             flat = [
                 argument for fact in entries for argument in (fact.nonce, fact.buyer, fact.item)
@@ -230,6 +232,8 @@ class Inventory:
         except OutOfMemoryError as fault:
             raise StoreDown("Redis is out of memory") from fault
         except ResponseError as fault:
+            if _concerns_all(fault):
+                raise StoreDown(f"Redis can't serve: {fault}") from fault
             # Every script may run twice with the effect of once, so smaller batches may follow.
             raise EntryRejected(f"{name}.lua: {fault}") from fault
 
@@ -244,15 +248,28 @@ def _verdicts(reply: Reply, entries: Sequence[object]) -> list[Verdict]:
     return [Verdict(word.decode(), at_ms) for word in words]
 
 
+def _concerns_all(error: ResponseError) -> bool:
+    """Whether Redis refuses everybody, as when it can not write to its disk, and not this call's words."""
+    return isinstance(error, NoPermissionError) or str(error).startswith(
+        ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "BUSY", "TRYAGAIN", "NOAUTH")
+    )
+
+
 async def _by_sale(
     entries: Sequence[OfSale], run: Callable[[int, list[OfSale]], Awaitable[list[Answer]]]
-) -> list[Answer]:
-    """Run a batch sale by sale, since a script sees one sale's keys; keep the answers' order."""
+) -> list[Answer | Fault]:
+    """Run a batch sale by sale, since a script sees one sale's keys; keep the answers' order. A
+    store that fails between two sales fails the second one's entries alone."""
     places: dict[int, list[int]] = {}
     for place, entry in enumerate(entries):
         places.setdefault(entry.starts_at, []).append(place)
-    answers: dict[int, Answer] = {}
+    answers: dict[int, Answer | Fault] = {}
     for starts_at, where in places.items():
-        answered = await run(starts_at, [entries[place] for place in where])
+        try:
+            answered: Sequence[Answer | Fault] = await run(
+                starts_at, [entries[place] for place in where]
+            )
+        except (StoreDown, StoreSilent) as fault:
+            answered = [fault] * len(where)
         answers.update(zip(where, answered, strict=True))
     return [answers[place] for place in range(len(entries))]

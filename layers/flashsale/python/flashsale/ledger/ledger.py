@@ -141,8 +141,11 @@ class Ledger:
             **_columns(unique),
             purchase_ids=_joined(code.purchase_id for code in unique),
         )
-        refused = _decisions(rows)
-        return [refused.get(code.nonce, SOLD) for code in codes]
+        if not rows:
+            return [SOLD] * len(codes)
+        decided = _decisions(rows)
+        # Silence about a code must never be taken for a sale.
+        return [decided.get(code.nonce, Decision("raced")) for code in codes]
 
     async def _read_verdicts(self, codes: list[CheckoutCode | Sold]) -> list[Decision]:
         rows = await self._read_session.run("look_up", **_columns(_unique(codes)))

@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 import functools
 import importlib.resources
+import os
+import random
+import socket
 import ssl
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -18,6 +22,7 @@ from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
 
 Rows = Sequence[Sequence[Any]]
 
+_ROLLED_BACK_PAUSES_SECONDS = (0.0, 0.01, 0.04)
 _LOST = (InterfaceError, OSError)
 
 
@@ -82,7 +87,15 @@ class Session:
             except StoreDown as fault:  # the second run did nothing; the first one may have
                 raise StoreSilent(str(fault)) from fault
         except _RolledBack:
-            return self._run_once(statement, parameters)
+            return self._run_again(statement, parameters)
+
+    def _run_again(self, statement: str, parameters: dict[str, str | int]) -> Rows:
+        """Run what PostgreSQL undid, a little later, so as not to meet the same other one again."""
+        for pause in _ROLLED_BACK_PAUSES_SECONDS:
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            with contextlib.suppress(_RolledBack):
+                return self._run_once(statement, parameters)
+        return self._run_once(statement, parameters)
 
     def _run_once(self, statement: str, parameters: dict[str, str | int]) -> Rows:
         prepared = self._prepared(statement)
@@ -129,23 +142,33 @@ def connect(
 ) -> pg8000.native.Connection:
     """Open a connection whose statements end within `db_timeout_ms`, or the time given."""
     timeout_ms = timeout_ms or settings.db_timeout_ms
-    return pg8000.native.Connection(
-        user=settings.db_user,
-        password=settings.db_password or None,
-        host=settings.db_host,
-        port=settings.db_port,
-        database=settings.db_name,
-        ssl_context=_tls(settings.db_sslmode),
-        # The server gives up first, so that a timeout is an answer ("undone") where it can be.
-        timeout=(timeout_ms + 500) / 1_000,
-        application_name=f"flashsale {name}",
-        startup_params={"statement_timeout": str(timeout_ms)},
-    )
+    # The server gives up first, so that a timeout is an answer ("undone") where it can be.
+    seconds = (timeout_ms + 500) / 1_000
+    connection = socket.create_connection((settings.db_host, settings.db_port), seconds)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return pg8000.native.Connection(
+            user=settings.db_user,
+            password=settings.db_password or None,
+            host=settings.db_host,
+            database=settings.db_name,
+            sock=connection,
+            ssl_context=_tls(settings.db_sslmode),
+            application_name=f"flashsale {name}",
+            startup_params={"statement_timeout": str(timeout_ms)},
+        )
+    except BaseException:
+        # pg8000 would leave the socket of a failed handshake to the garbage collector, and a
+        # long outage has many of them.
+        if connection.fileno() >= 0:
+            os.close(connection.detach())
+        raise
 
 
-def _tls(sslmode: str) -> ssl.SSLContext | None:
+def _tls(sslmode: str) -> ssl.SSLContext | Literal[False]:
     if sslmode == "disable":
-        return None
+        return False  # None would ask for TLS all the same, and take 30 ms to prepare for it
     context = ssl.create_default_context()
     if sslmode == "require":  # as libpq means it: encrypted, whoever it is
         context.check_hostname = False

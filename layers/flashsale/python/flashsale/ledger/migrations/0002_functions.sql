@@ -39,8 +39,8 @@ as $$
     ) used
 $$;
 
--- Sells what can be sold, all in one commit, and returns only what was not: void, item_taken,
--- limit, or raced. A code that was sold before counts as sold.
+-- Sells what can be sold, all in one commit. Returns nothing if that was all of them, or else what
+-- became of each: sold, void, item_taken, limit, or raced. A code that was sold before is sold.
 --
 -- The unique indexes decide. A buyer's rows take the lowest free slots; when a concurrent commit
 -- took one first, the row is tried again with a fresh look, at most 12 times. Rows go in by buyer,
@@ -86,7 +86,7 @@ begin
         on conflict do nothing;
 
         get diagnostics inserted = row_count;
-        if inserted = cardinality(left_codes) then
+        if round = 1 and inserted = cardinality(left_codes) then
             return;
         end if;
 
@@ -96,7 +96,6 @@ begin
         for code_id, verdict, starts_at, item, winner, winner_buyer in
             select v.code_id, v.verdict, v.starts_at, v.item, v.winner, v.winner_buyer
             from verdicts(left_codes, left_sales, left_items, left_buyers) v
-            where v.verdict <> 'sold'
         loop
             if verdict = 'open' then
                 again := again || code_id;
