@@ -15,6 +15,36 @@ HEAD_BYTES_MAX = 16_384
 REQUEST_SECONDS_MAX = 5.0
 
 
+class _Corked:
+    """A transport that sends what one turn of the loop has written in one packet.
+
+    uvicorn writes head and body apart; with TCP_NODELAY each would be a system call, a packet, and
+    a client woken up.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._transport.write(b"".join(waiting))
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses what is no HTTP, too large or too slow, in the shape of every other refusal."""
 
@@ -23,7 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        corked: Any = _Corked(transport, self.loop)
+        super().connection_made(corked)
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:

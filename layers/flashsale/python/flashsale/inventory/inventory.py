@@ -249,7 +249,7 @@ def _verdicts(reply: Reply, entries: Sequence[object]) -> list[Verdict]:
 
 
 def _concerns_all(error: ResponseError) -> bool:
-    """Whether Redis refuses everybody, as when it can not write to its disk, and not this call's words."""
+    """Whether Redis refuses everybody, as when its disk is full, and not just these words."""
     return isinstance(error, NoPermissionError) or str(error).startswith(
         ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "BUSY", "TRYAGAIN", "NOAUTH")
     )

@@ -2,15 +2,16 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from flashsale.batching import Batcher
 from flashsale.config import Settings
-from flashsale.errors import Overloaded
+from flashsale.errors import Overloaded, StoreDown
 from flashsale.inventory.pipeline import Pipeline
 from flashsale.inventory.script import sale_key, script
 from flashsale.model import Attempt
@@ -57,23 +58,35 @@ class AttemptStream:
 
     async def length(self, starts_at: int) -> int:
         """Attempts of a sale that wait."""
-        return int(await self._pipeline.execute("XLEN", sale_key(starts_at, "attempts")))
+        with _refusals():
+            return int(await self._pipeline.execute("XLEN", sale_key(starts_at, "attempts")))
 
     async def take(self, starts_at: int, *, most: int) -> list[Entry]:
         """Take entries that nobody took, or that a dead consumer took long ago."""
         key = sale_key(starts_at, "attempts")
-        try:
+        with _refusals():
+            try:
+                return await self._take(starts_at, key, most)
+            except ResponseError as error:
+                if not str(error).startswith("NOGROUP"):
+                    raise
+            try:
+                await self._pipeline.execute("XGROUP", "CREATE", key, GROUP, "0")
+            except OutOfMemoryError:
+                # No room for a group, and none before this is drained: do without. What is taken
+                # twice is kept once.
+                command = ("XRANGE", key, "-", "+", "COUNT", most)
+                return _entries(starts_at, await self._pipeline.execute(*command))
+            except ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):  # somebody else made it just now
+                    raise
             return await self._take(starts_at, key, most)
-        except ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
-        await self._pipeline.execute("XGROUP", "CREATE", key, GROUP, "0")
-        return await self._take(starts_at, key, most)
 
     async def persisted(self, entries: Sequence[Entry]) -> None:
         """Forget entries of one sale: PostgreSQL has them."""
         ids = [entry.id for entry in entries]
-        await script("persisted")(self._pipeline, entries[0].starts_at, ids, group=GROUP)
+        with _refusals():
+            await script("persisted")(self._pipeline, entries[0].starts_at, ids, group=GROUP)
 
     async def settled(self) -> None:
         await self._appends.settled()
@@ -94,19 +107,29 @@ class AttemptStream:
         answers: dict[int, Overloaded | None] = {}
         for starts_at in {attempt.starts_at for attempt in attempts}:
             mine = [attempt for attempt in attempts if attempt.starts_at == starts_at]
-            kept = await script("append")(
-                self._pipeline,
-                starts_at,
-                [
-                    a
-                    for one in mine
-                    for a in (one.nonce, one.buyer, one.item, one.outcome, one.at_ms)
-                ],
-                stream_max=self._settings.stream_max,
-                attempts_expire_at=self.expire_at(starts_at),
-            )
+            with _refusals():
+                kept = await script("append")(
+                    self._pipeline,
+                    starts_at,
+                    [
+                        a
+                        for one in mine
+                        for a in (one.nonce, one.buyer, one.item, one.outcome, one.at_ms)
+                    ],
+                    stream_max=self._settings.stream_max,
+                    attempts_expire_at=self.expire_at(starts_at),
+                )
             answers[starts_at] = None if kept else Overloaded()
         return [answers[attempt.starts_at] for attempt in attempts]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What Redis refuses, for want of memory or because it was flushed, is a fault like others."""
+    try:
+        yield
+    except ResponseError as error:
+        raise StoreDown(f"Redis refused the stream: {error}") from error
 
 
 def _entries(starts_at: int, raw: Any) -> list[Entry]:
