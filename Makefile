@@ -15,11 +15,11 @@ help: ## show this
 run: $(VENV)/.local ## serve everything at http://127.0.0.1:8080; PORT and DATA_DIR are honoured
 	@exec $(BIN)/flashsale up
 
-test: $(VENV)/.dev ## run every test; ARGS="-k name" chooses
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+test: $(VENV)/.dev ## run the tests, but for the fault suite; ARGS="-k name" chooses
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/faults $(ARGS)
 
-faults: $(VENV)/.dev ## kill, cut and empty the stores under random crowds, N times; planted bugs too
-	@$(BIN)/python -m pytest -q tests/faults --ignore tests/faults/test_schedules.py
+faults: $(VENV)/.dev ## the fault suite: crash matrix, planted bugs, N random schedules (100)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults/test_schedules.py tests/faults
 	@$(BIN)/python -m tests.faults.schedule -n $(or $(N),100)
 
 lint: $(VENV)/.dev ## ruff, mypy, cfn-lint

@@ -15,7 +15,7 @@ from flashsale.model import Calendar, Sale, Sold, Stock
 
 _RECONCILE_BATCH = 200
 # Loading 10,000 sold items takes a fraction of a second; whoever holds the lock longer is stuck.
-_OPENING_SECONDS_MAX = 5.0
+_OPENING_SECONDS_MAX = 2.0
 _OPENING_PAUSE_SECONDS = 0.02
 
 
@@ -85,14 +85,13 @@ class Sales:
 
     async def _open(self, sale: Sale) -> None:
         await self.open_in_ledger(sale)
-        deadline = self._clock() + _OPENING_SECONDS_MAX
+        deadline = time.monotonic() + _OPENING_SECONDS_MAX
         while (await self._inventory.stock(sale.starts_at))[0] is None:
             async with self._ledger.opening(sale.starts_at) as mine:
-                if mine:
+                # Whoever holds the right may be frozen; to load a sale twice does no harm.
+                if mine or time.monotonic() > deadline:
                     await self._load(sale)
                     return
-            if self._clock() > deadline:
-                raise StoreDown("somebody else is opening the sale, and does not finish")
             await asyncio.sleep(_OPENING_PAUSE_SECONDS)
 
     async def _load(self, sale: Sale) -> None:
