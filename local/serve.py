@@ -31,6 +31,7 @@ def main() -> None:
         loop="auto",
         ws="none",
         access_log=False,
+        proxy_headers=False,  # nobody in front of us is trusted to say who is asking
         server_header=False,
         log_level="error",
         timeout_graceful_shutdown=GRACE_SECONDS,
