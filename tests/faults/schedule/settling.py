@@ -43,10 +43,15 @@ async def _unsettled(world: World, keeper: Gateway) -> list[str]:
     await world.call(keeper, stats, keeper.service.sales.stock())
     if not await world.run_schedules(keeper):
         return [f"the schedules ended in {[call.outcome for call in world.evidence.calls[-2:]]}"]
+    loaded = await world.gate.ask("HEXISTS", sale_key(world.sale.starts_at, "sale"), "loaded")
     pending = await world.gate.ask("ZCARD", sale_key(world.sale.starts_at, "pending"))
     waiting = await world.gate.ask("XLEN", sale_key(world.sale.starts_at, "attempts"))
-    told = {f"{pending} claims are still held": pending, f"{waiting} attempts still wait": waiting}
-    return [problem for problem, count in told.items() if count]
+    told = {
+        "the sale is not loaded": not loaded,
+        f"{pending} claims are still held": pending,
+        f"{waiting} attempts still wait": waiting,
+    }
+    return [problem for problem, is_so in told.items() if is_so]
 
 
 async def ask_again(world: World, buyers: list[Buyer]) -> None:

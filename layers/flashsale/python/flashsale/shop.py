@@ -101,8 +101,6 @@ class Shop:
             asked, verdict = await self._ask(asked)
             kept = self._settings.attempts_mode == "stream"
         except (StoreDown, StoreSilent) as fault:
-            # In stream mode Redis may have kept this attempt with another outcome than is told.
-            asked = dataclasses.replace(asked, nonce=os.urandom(16).hex())
             with self.degraded.one():
                 verdict = await self._ask_ledger(asked, fault)
             kept = False

@@ -48,5 +48,6 @@ create table attempts (
     buyer text not null,
     item integer not null,
     outcome text not null,
-    primary key (at, code_id)
+    -- An attempt whose answer got lost is judged once more, perhaps differently: both are kept.
+    primary key (at, code_id, outcome)
 ) partition by range (at);
