@@ -29,8 +29,11 @@ def run_seeds(seeds: Sequence[int], *, workers: int) -> Iterator[Result]:
             initargs=(folder,),
         ) as pool:
             under_way = [pool.submit(_run_in_worker, seed) for seed in seeds]
-            for done in as_completed(under_way):
-                yield done.result()
+            try:
+                for done in as_completed(under_way):
+                    yield done.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
