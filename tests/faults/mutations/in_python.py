@@ -120,10 +120,10 @@ IN_PYTHON = {
         matrix("persist_attempts-dies-stores_keep-same_again"),
         (
             _ATTEMPTS,
-            "        dead = 0\n        for entry in entries:\n",
+            "        outcomes = await asyncio.gather(\n",
             (
-                "        dead = 0\n        await self._inventory.attempts.persisted(entries)\n"
-                "        for entry in entries:\n"
+                "        await self._inventory.attempts.persisted(entries)\n"
+                "        outcomes = await asyncio.gather(\n"
             ),
         ),
     ),
@@ -137,10 +137,10 @@ IN_PYTHON = {
         matrix("persist_attempts-dies-stores_keep-same_again"),
         (
             _ATTEMPTS,
-            "        good = [attempt for entry",
+            "        await self._inventory.attempts.persisted(entries)\n",
             (
-                "        if dead:\n            return Persisted(0, dead)\n"
-                "        good = [attempt for entry"
+                "        if not all(outcomes):\n            return Persisted(0, 1)\n"
+                "        await self._inventory.attempts.persisted(entries)\n"
             ),
         ),
     ),

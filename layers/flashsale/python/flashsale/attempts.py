@@ -1,5 +1,6 @@
 """Keeps every checkout attempt: in PostgreSQL at once or, by way of a stream in Redis, soon."""
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -78,31 +79,28 @@ class Attempts:
 
     async def _persist(self, entries: list[Entry]) -> Persisted:
         """Store what can be stored and put the rest aside, each for itself; then forget both."""
-        dead = 0
-        for entry in entries:
-            if _read(entry) is None:
-                await self._bury(entry, "malformed")
-                dead += 1
-        good = [attempt for entry in entries if (attempt := _read(entry)) is not None]
-        for attempt in await self._refused(good):
-            entry = next(entry for entry in entries if _read(entry) == attempt)
-            await self._bury(entry, "refused by PostgreSQL")
-            dead += 1
+        outcomes = await asyncio.gather(
+            *(self._store(entry) for entry in entries), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         await self._inventory.attempts.persisted(entries)
-        return Persisted(len(entries) - dead, dead)
+        stored = sum(outcome is True for outcome in outcomes)
+        return Persisted(stored, len(entries) - stored)
 
-    async def _refused(self, attempts: list[Attempt]) -> list[Attempt]:
-        """Record attempts together; return those that PostgreSQL would not take."""
-        if not attempts:
-            return []
+    async def _store(self, entry: Entry) -> bool:
+        """Store one entry, in the group commit that it shares with others, or put it aside."""
+        attempt = _read(entry)
+        if attempt is None:
+            await self._bury(entry, "malformed")
+            return False
         try:
-            await self._ledger.record_all(attempts)
+            await self._ledger.record(attempt)
         except EntryRejected:
-            if len(attempts) == 1:
-                return attempts
-            middle = len(attempts) // 2
-            return await self._refused(attempts[:middle]) + await self._refused(attempts[middle:])
-        return []
+            await self._bury(entry, "refused by PostgreSQL")
+            return False
+        return True
 
     async def _bury(self, entry: Entry, reason: str) -> None:
         fields = {_shown(name): _shown(value) for name, value in entry.fields.items()}

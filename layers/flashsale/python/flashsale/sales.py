@@ -63,14 +63,11 @@ class Sales:
             Fault: a store is away; what was opened stays opened.
         """
         now = self._clock()
-        due = {
-            self.calendar.sale_at(now).starts_at: self.calendar.sale_at(now),
-        }
-        soon = self.calendar.sale_at(now + self._settings.prepare_ahead_seconds)
-        due[soon.starts_at] = soon
-        for sale in due.values():
+        soon = now + self._settings.prepare_ahead_seconds
+        due = list(dict.fromkeys([self.calendar.sale_at(now), self.calendar.sale_at(soon)]))
+        for sale in due:
             await self.open(sale)
-        return list(due.values())
+        return due
 
     async def open(self, sale: Sale) -> None:
         """Make a sale ready in both stores. Callers who ask at once share one run."""

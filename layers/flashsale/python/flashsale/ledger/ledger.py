@@ -57,10 +57,6 @@ class Ledger:
         """Keep an attempt; returns when it is durable."""
         await self._attempts.add(attempt)
 
-    async def record_all(self, attempts: list[Attempt]) -> None:
-        """Keep many attempts in one commit; `EntryRejected` if one of them can't be stored."""
-        await self._commit_attempts(attempts)
-
     async def bury(self, starts_at: int, entry_id: str, fields: str, reason: str) -> None:
         """Put an attempt aside that can't be stored as one."""
         await self._attempt_session.run(
