@@ -1,7 +1,6 @@
 """Many codes of one buyer race through two ledgers: exactly ten sell, and every answer is true."""
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -64,28 +63,3 @@ async def test_batches_that_cross_each_other_all_succeed(
         words = [decision.word for decision in decisions]
         assert words.count("sold") == words.count("item_taken") == 200
     assert query("select count(*), count(distinct item) from purchases") == [[1_000, 1_000]]
-
-
-async def test_whoever_is_told_that_it_sold_has_a_row(settings: Settings, query: Query) -> None:
-    """A decision is made of several looks at the ledger, and other commits may come between two
-    of them. Here looks are slow and batches small, so that they do."""
-    query("alter function verdicts rename to verdicts_at_once")
-    query(
-        "create function verdicts(uuid[], timestamptz[], integer[], text[]) returns table"
-        " (code_id uuid, verdict text, starts_at bigint, item integer,"
-        " winner uuid, winner_buyer text)"
-        " language plpgsql as 'begin"
-        " return query select * from verdicts_at_once($1, $2, $3, $4);"
-        " perform pg_sleep(0.01);"
-        " end'"
-    )
-    small = dataclasses.replace(settings, batch_max=5)
-    ledgers = Ledger(small), Ledger(small)
-    for rush in range(10):
-        codes = [code(rush * 100 + n, item=n % 25, buyer=f"b{rush}") for n in range(30)]
-        words = await race(ledgers, codes)
-        told = [each.purchase_id for each, word in zip(codes, words, strict=True) if word == "sold"]
-        assert sorted(told) == sold(query)
-        query("truncate purchases")
-    for ledger in ledgers:
-        await ledger.close()

@@ -1,6 +1,6 @@
 """Bugs planted in what PostgreSQL runs."""
 
-from tests.faults.mutations.mutation import bug, layer, matrix, slot_race
+from tests.faults.mutations.mutation import bug, matrix, slot_race
 
 _TABLES = "ledger/migrations/0001_ledger.sql"
 _FUNCTIONS = "ledger/migrations/0002_functions.sql"
@@ -13,7 +13,7 @@ IN_SQL = {
     ),
     "no_slot_index": bug(
         "two rows may have one slot of a buyer",
-        slot_race("9-limit"),
+        slot_race("test_whoever_comes_second_looks_again[9-limit]"),
         (_TABLES, "create unique index purchases_ten", "create index purchases_ten"),
     ),
     "no_code_key": bug(
@@ -34,8 +34,8 @@ IN_SQL = {
         (_FUNCTIONS, "used.slots >= 10", "used.slots >= 30"),
     ),
     "two_looks": bug(
-        "a code that the ledger says nothing about counts as sold, and two looks may leave one out",
-        layer("test_slots.py::test_whoever_is_told_that_it_sold_has_a_row"),
+        "two looks tell who is refused and who tries again, so that a code may be in neither list",
+        slot_race("test_whoever_is_told_that_it_sold_has_a_row"),
         (
             _FUNCTIONS,
             (
@@ -51,11 +51,10 @@ IN_SQL = {
                 "        where v.verdict = 'open';\n"
             ),
         ),
-        ("ledger/ledger.py", 'Decision("raced")) for code in codes]', "SOLD) for code in codes]"),
     ),
     "no_second_round": bug(
         "whoever loses a slot to a concurrent commit does not try again",
-        slot_race("8-sold"),
+        slot_race("test_whoever_comes_second_looks_again[8-sold]"),
         (_FUNCTIONS, "for round in 1..12 loop", "for round in 1..1 loop"),
     ),
     "attempts_clash": bug(

@@ -47,8 +47,8 @@ def matrix(case: str) -> str:
     return f"tests/faults/test_matrix.py::test_every_promise_holds_at_every_step[{case}]"
 
 
-def slot_race(case: str) -> str:
-    return f"tests/faults/test_slot_race.py::test_whoever_comes_second_looks_again[{case}]"
+def slot_race(test: str) -> str:
+    return f"tests/faults/test_slot_race.py::{test}"
 
 
 def layer(test: str) -> str:
