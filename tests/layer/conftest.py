@@ -2,12 +2,13 @@
 
 import gc
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 import redis
-from flashsale.codes import CheckoutCode
+from flashsale.bootstrap import Service
+from flashsale.codes import CheckoutCode, CodeSigner
 from flashsale.config import Settings
 from flashsale.inventory.pipeline import Argument, Pipeline, Reply
 from flashsale.inventory.script import sale_key, script
@@ -17,6 +18,7 @@ from tests.conftest import CODE_KEYS
 
 LIMIT = 10
 STARTS_AT = 1_640_995_200
+SIGNER = CodeSigner.parse(CODE_KEYS)
 
 
 def nonce(number: int) -> str:
@@ -151,6 +153,26 @@ async def pipeline(redis_settings: Settings) -> AsyncIterator[Pipeline]:
 @pytest.fixture
 def gate(pipeline: Pipeline, redis_client: "redis.Redis") -> Gate:
     return Gate(pipeline, redis_client)
+
+
+@pytest.fixture
+def lapse(service: Service, redis_client: "redis.Redis") -> Callable[..., None]:
+    """End the leases of items, as time would."""
+
+    def lapse(*items: int) -> None:
+        pending = sale_key(service.sales.current().starts_at, "pending")
+        changed = redis_client.zadd(pending, {str(item): 1 for item in items}, xx=True, ch=True)
+        assert changed == len(items)
+
+    return lapse
+
+
+async def abandoned(service: Service, buyer: str, item: int) -> tuple[str, CheckoutCode]:
+    """A code that was claimed by a worker that died before it asked the ledger."""
+    text = (await service.shop.checkout(buyer=buyer, item=item)).code
+    code = SIGNER.read(text)
+    assert (await service.inventory.claim(code)).word == "claimed"
+    return text, code
 
 
 @pytest.fixture

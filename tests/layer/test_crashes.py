@@ -8,42 +8,21 @@ import pytest
 import redis
 from flashsale import bootstrap
 from flashsale.bootstrap import Service
-from flashsale.codes import CheckoutCode, CodeSigner
 from flashsale.config import Settings
 from flashsale.errors import CodeExpired, LimitExceeded, SoldOut
 from flashsale.inventory.script import sale_key
 from flashsale.sales import Reconciled
 
-from tests.conftest import CODE_KEYS, Rows
+from tests.conftest import Rows
+from tests.layer.conftest import abandoned
 
 Query = Callable[..., Rows]
-SIGNER = CodeSigner.parse(CODE_KEYS)
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """A sale lasts a day here, so that no hour ends in the middle of a test, and is a small one."""
     return dataclasses.replace(settings, sale_seconds=86_400, items_per_sale=500)
-
-
-@pytest.fixture
-def lapse(service: Service, redis_client: "redis.Redis") -> Callable[..., None]:
-    """End the leases of items, as time would."""
-
-    def lapse(*items: int) -> None:
-        pending = sale_key(service.sales.current().starts_at, "pending")
-        changed = redis_client.zadd(pending, {str(item): 1 for item in items}, xx=True, ch=True)
-        assert changed == len(items)
-
-    return lapse
-
-
-async def abandoned(service: Service, buyer: str, item: int) -> tuple[str, CheckoutCode]:
-    """A code that was claimed by a worker that died before it asked the ledger."""
-    text = (await service.shop.checkout(buyer=buyer, item=item)).code
-    code = SIGNER.read(text)
-    assert (await service.inventory.claim(code)).word == "claimed"
-    return text, code
 
 
 async def test_an_abandoned_claim_is_given_back_and_its_code_never_sells(

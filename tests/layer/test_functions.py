@@ -205,7 +205,7 @@ def test_an_event_that_is_none_of_ours_is_our_error_and_tells_nothing(deployed: 
         "error": "internal",
         "message": "internal error",
     }
-    unexpected = [line for line in deployed.lines() if line["message"] == "unexpected"]
+    unexpected = [line for line in deployed.lines() if line.get("message") == "unexpected"]
     assert "rawPath" in unexpected[-1]["exception"]
     assert deployed.request("stats", "GET /stats")[0] == 200
 

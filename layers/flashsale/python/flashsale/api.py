@@ -122,10 +122,11 @@ class Function(Generic[Result]):
         return _process_loop().run_until_complete(self._alone(event, context))
 
     async def _alone(self, event: Event, context: Any) -> Result:
-        result = await self.invoke(event, context)
-        await bootstrap.settled()
-        request_log().flush()
-        return result
+        try:
+            return await self.invoke(event, context)
+        finally:
+            await bootstrap.settled()
+            bootstrap.write_out()
 
 
 def endpoint(

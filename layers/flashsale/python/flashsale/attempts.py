@@ -11,6 +11,7 @@ from flashsale.inventory import Inventory
 from flashsale.inventory.stream import Entry
 from flashsale.ledger import Ledger
 from flashsale.logs import logger
+from flashsale.metrics import metrics
 from flashsale.model import Attempt, Calendar
 
 # How many sales back `persist` looks for attempts that waited.
@@ -55,6 +56,7 @@ class Attempts:
     async def persist(self, now: float) -> Persisted:
         """Move every attempt that waits to PostgreSQL. `now` is Unix seconds."""
         moved = dead = 0
+        metrics().level("AttemptsWaiting", await self.lag(now))
         current = self._calendar.sale_at(now).starts_at
         for back in range(SALES_BACK):
             starts_at = current - back * self._settings.sale_seconds
@@ -68,6 +70,8 @@ class Attempts:
                 moved, dead = moved + done.moved, dead + done.dead
         if moved or dead:
             logger().info("attempts persisted", extra={"moved": moved, "dead": dead})
+            metrics().count("AttemptsPersisted", moved)
+            metrics().count("AttemptsPutAside", dead)
         return Persisted(moved, dead)
 
     async def lag(self, now: float) -> int:

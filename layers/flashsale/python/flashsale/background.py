@@ -6,6 +6,7 @@ from typing import Any
 
 from flashsale.errors import Fault, Overloaded
 from flashsale.logs import logger
+from flashsale.metrics import metrics
 
 
 class Background:
@@ -30,3 +31,4 @@ async def _logged(work: Coroutine[Any, Any, object], what: str) -> None:
         await work
     except (Fault, Overloaded) as fault:
         logger().warning("left to reconcile", extra={"what": what, "fault": str(fault)})
+        metrics().count("LeftToReconcile", what=what)

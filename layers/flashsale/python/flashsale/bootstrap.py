@@ -13,7 +13,8 @@ from flashsale.config import Settings
 from flashsale.health import Health
 from flashsale.inventory import Inventory
 from flashsale.ledger import Ledger
-from flashsale.logs import request_log
+from flashsale.logs import lines
+from flashsale.metrics import metrics
 from flashsale.sales import Sales
 from flashsale.secrets import with_secrets
 from flashsale.shop import Shop
@@ -64,7 +65,13 @@ async def close() -> None:
     made = _services.pop(asyncio.get_running_loop(), None)
     if made is not None:
         await made.close()
-    request_log().flush()
+    write_out()
+
+
+def write_out() -> None:
+    """Write the log lines and metrics that wait to be written."""
+    metrics().flush()
+    lines().flush()
 
 
 def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service:

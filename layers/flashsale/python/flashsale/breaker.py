@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from flashsale.errors import StoreDown
+from flashsale.metrics import metrics
 
 
 class Breaker:
@@ -48,9 +49,15 @@ class Breaker:
             self._retry_at = self._clock() + self._open_seconds  # this one call tries
 
     def succeeded(self) -> None:
+        if self._failures == self._failures_max:
+            self._tell(0)
         self._failures = 0
 
     def failed(self) -> None:
         self._failures = min(self._failures + 1, self._failures_max)
         if self._failures == self._failures_max:
             self._retry_at = self._clock() + self._open_seconds
+            self._tell(1)
+
+    def _tell(self, is_open: int) -> None:
+        metrics().level("BreakerOpen", is_open, store=self._store)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flashsale.errors import Overloaded
+from flashsale.metrics import metrics
 
 _marked: ContextVar[list[bool] | None] = ContextVar("degraded", default=None)
 
@@ -28,6 +29,7 @@ class Degraded:
             raise Overloaded
         self._now += 1
         self.total += 1
+        metrics().count("DegradedAnswers")
         mark()
         try:
             yield

@@ -1,14 +1,16 @@
 """Structured log lines: one JSON object a line, with fields we chose and none from a client."""
 
 import asyncio
+import contextlib
 import functools
-import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from logging.handlers import WatchedFileHandler
 from typing import Any
 
+import orjson
 from aws_lambda_powertools import Logger
 
 from flashsale.config import Settings
@@ -40,17 +42,53 @@ def _handler() -> "logging.StreamHandler[Any]":
     return logging.StreamHandler(sys.stdout)
 
 
-class RequestLog:
-    """The line of each request, shaped as Powertools' formatter shapes it.
-
-    A formatter that is ready for anything costs as much as a whole checkout, and one write a line
-    as much again: these lines have known fields and are written together, 50 ms late at most.
-    """
+class Lines:
+    """Lines of the log that are written together, 50 ms late at most: a write each would cost as
+    much as a checkout."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._waiting: list[bytes] = []
+
+    def add(self, line: bytes) -> None:
+        """Write a line, without its line break, soon or by `flush`."""
+        if not self._waiting:
+            later(_FLUSH_SECONDS, self.flush)
+        self._waiting.append(line)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        handler = _handler()
+        handler.acquire()
+        try:
+            if isinstance(handler, WatchedFileHandler):
+                handler.reopenIfNeeded()
+            handler.stream.write(b"\n".join([*waiting, b""]).decode())
+            handler.flush()
+        finally:
+            handler.release()
+
+
+@functools.cache
+def lines() -> Lines:
+    return Lines()
+
+
+def later(seconds: float, flush: Callable[[], None]) -> None:
+    """Flush on the running event loop; where there is none, whoever notes something flushes."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop().call_later(seconds, flush)
+
+
+class RequestLog:
+    """The line of each request, shaped as Powertools' formatter shapes it: that one is ready for
+    anything, and takes as long as a whole checkout."""
+
+    def __init__(self) -> None:
         self._enabled = logger().log_level <= logging.INFO
-        self._second, self._prefix = 0, ""
+        self._second, self._prefix = 0, b""
 
     def add(
         self,
@@ -62,11 +100,9 @@ class RequestLog:
         request_id: str,
         degraded: bool,
     ) -> None:
-        """Note one request; written soon, or by `flush`."""
+        """Note one request; written soon."""
         if not self._enabled:
             return
-        if not self._lines:
-            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
         fields: dict[str, str | int | float] = {
             "service": "flashsale",
             "route": route,
@@ -77,29 +113,15 @@ class RequestLog:
         }
         if degraded:
             fields["degraded"] = True
-        self._lines.append(f"{self._head()}{json.dumps(fields, separators=(',', ':'))[1:]}\n")
+        lines().add(self._head() + orjson.dumps(fields)[1:])
 
-    def flush(self) -> None:
-        """Write what is noted."""
-        lines, self._lines = self._lines, []
-        if lines:
-            handler = _handler()
-            handler.acquire()
-            try:
-                if isinstance(handler, WatchedFileHandler):
-                    handler.reopenIfNeeded()
-                handler.stream.write("".join(lines))
-                handler.flush()
-            finally:
-                handler.release()
-
-    def _head(self) -> str:
+    def _head(self) -> bytes:
         now = time.time()
         if int(now) != self._second:
             self._second = int(now)
             told = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
-            self._prefix = f'{{"level":"INFO","message":"request","timestamp":"{told},'
-        return f'{self._prefix}{int(now % 1 * 1_000):03}+0000",'
+            self._prefix = f'{{"level":"INFO","message":"request","timestamp":"{told},'.encode()
+        return b'%b%03d+0000",' % (self._prefix, now % 1 * 1_000)
 
 
 @functools.cache

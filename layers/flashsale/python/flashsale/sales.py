@@ -11,6 +11,7 @@ from flashsale.errors import Fault, NotFound, StoreDown
 from flashsale.inventory import Inventory
 from flashsale.ledger import Ledger
 from flashsale.logs import logger
+from flashsale.metrics import metrics
 from flashsale.model import Calendar, Sale, Sold, Stock
 
 _RECONCILE_BATCH = 200
@@ -98,6 +99,7 @@ class Sales:
         await self._inventory.confirm_all(facts)
         if await self._inventory.open(sale):
             logger().info("sale loaded", extra={"sale": sale.id, "sold": len(facts)})
+            metrics().count("SalesLoaded")
 
     async def heal(self) -> None:
         """Tell Redis what is sold where it knows less than the ledger: after a restart or failover
@@ -118,6 +120,7 @@ class Sales:
             await self._inventory.note_run(starts_at)
             told = {"starts_at": starts_at, "sold": len(facts), "known": known}
             logger().warning("told Redis what is sold", extra=told)
+            metrics().count("RedisHealed")
 
     async def reconcile(self) -> Reconciled:
         """Settle claims whose lease is over, of the current sale and the one before it.
@@ -138,6 +141,8 @@ class Sales:
         if confirmed or released:
             told = {"confirmed": confirmed, "released": released}
             logger().warning("claims reconciled", extra=told)
+            metrics().count("ClaimsConfirmed", confirmed)
+            metrics().count("ClaimsReleased", released)
         return Reconciled(confirmed, released)
 
     def _recent(self) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from flashsale.errors import (
 from flashsale.inventory import Checkout, Inventory, Verdict
 from flashsale.ledger import Decision, Ledger
 from flashsale.logs import logger
+from flashsale.metrics import metrics
 from flashsale.model import Attempt, Sold
 from flashsale.sales import Sales
 
@@ -219,6 +220,7 @@ class Shop:
             decision = await self._ledger.purchase(code)
         except StoreSilent as fault:
             logger().warning("purchase undecided", extra={"fault": str(fault)})
+            metrics().count("OutcomesUnknown")
             raise OutcomeUnknown from fault  # the claim stays: a retry or reconcile finds out
         except Overloaded:
             self._release(code)
