@@ -10,9 +10,10 @@ import redis
 from flashsale import bootstrap
 from flashsale.bootstrap import Service
 from flashsale.config import Settings
-from flashsale.degraded import Degraded, watched
+from flashsale.degraded import Degraded
 from flashsale.errors import LimitExceeded, Overloaded, SoldOut, Unavailable
 from flashsale.inventory.script import sale_key
+from flashsale.invocation import Invocation
 
 from tests.conftest import Rows
 
@@ -116,12 +117,12 @@ def test_only_so_many_calls_do_without_redis_at_once() -> None:
         assert degraded.total == 2
 
 
-def test_a_degraded_answer_is_marked_for_its_own_log_line_alone() -> None:
-    with watched() as first, Degraded(most=1).one():
+async def test_a_degraded_answer_is_marked_for_its_own_log_line_alone() -> None:
+    with Invocation(1) as first, Degraded(most=1).one():
         pass
-    with watched() as second:
+    with Invocation(1) as second:
         pass
-    assert (bool(first), bool(second)) == (True, False)
+    assert (first.degraded, second.degraded) == (True, False)
 
 
 async def test_health_shows_the_breakers(without_postgres: Service) -> None:

@@ -7,14 +7,14 @@ other invocation of the process.
 
 import asyncio
 import functools
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import orjson
+
 from flashsale import bootstrap
-from flashsale.degraded import watched
 from flashsale.errors import (
     BodyTooLarge,
     CodeExpired,
@@ -31,6 +31,7 @@ from flashsale.errors import (
     TryAgain,
     Unavailable,
 )
+from flashsale.invocation import Invocation
 from flashsale.logs import logger, request_log
 from flashsale.request import Event, Request
 
@@ -73,7 +74,7 @@ class Reply:
     @classmethod
     def ok(cls, **fields: object) -> "Reply":
         """200, `{"success": true, ...}`."""
-        return cls(200, json.dumps({"success": True, **fields}))
+        return cls(200, _json({"success": True, **fields}))
 
     @classmethod
     def refused(cls, refusal: Refusal, **fields: object) -> "Reply":
@@ -85,7 +86,7 @@ class Reply:
             headers = {**headers, "retry-after": str(refusal.retry_after_seconds)}
         elif isinstance(refusal, MethodNotAllowed):
             headers = {**headers, "allow": refusal.allow}
-        return cls(status, json.dumps(told), headers, refusal.reason)
+        return cls(status, _json(told), headers, refusal.reason)
 
     @classmethod
     def picture(cls, svg: str, *, etag: str, seen: str, for_ever: bool) -> "Reply":
@@ -138,15 +139,15 @@ def endpoint(
     def decorate(handler: Callable[[Request], Awaitable[Reply]]) -> Function[Response]:
         async def run(event: Event, context: Any) -> Response:
             started = time.perf_counter()
-            with watched() as degraded:
-                reply = await _answer(handler, event, query, _seconds_left(context))
+            invocation = Invocation(_seconds_left(context))
+            reply = await _answer(handler, event, query, invocation)
             request_log().add(
                 route=event.get("routeKey", ""),
                 status=reply.status,
                 outcome=reply.outcome,
                 latency_ms=round((time.perf_counter() - started) * 1_000, 2),
                 request_id=event.get("requestContext", {}).get("requestId", ""),
-                degraded=bool(degraded),
+                degraded=invocation.degraded,
             )
             return reply.response()
 
@@ -180,10 +181,10 @@ async def _answer(
     handler: Callable[[Request], Awaitable[Reply]],
     event: Event,
     query: tuple[str, ...] | None,
-    seconds: float,
+    invocation: Invocation,
 ) -> Reply:
     try:
-        async with asyncio.timeout(seconds):
+        with invocation:
             return await handler(Request(event, query))
     except TimeoutError:
         logger().error("out of time", extra={"route": event.get("routeKey")})
@@ -196,13 +197,17 @@ async def _answer(
     except Exception:
         logger().exception("unexpected", extra={"route": event.get("routeKey")})
         told = {"success": False, "error": "internal", "message": "internal error"}
-        return Reply(500, json.dumps(told), outcome="internal")
+        return Reply(500, _json(told), outcome="internal")
 
 
 def _seconds_left(context: Any) -> float:
     """How long the handler may take, so that there is time to say that it took too long."""
     left_ms = getattr(context, "get_remaining_time_in_millis", None)
     return max(0.1, left_ms() / 1_000 - _REPLY_SECONDS) if left_ms else _SECONDS_DEFAULT
+
+
+def _json(told: Mapping[str, object]) -> str:
+    return orjson.dumps(told).decode()
 
 
 @functools.cache

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 from flashsale.errors import Overloaded
+from flashsale.invocation import mark_degraded
 from flashsale.metrics import metrics
-
-_marked: ContextVar[list[bool] | None] = ContextVar("degraded", default=None)
 
 
 class Degraded:
@@ -30,26 +28,8 @@ class Degraded:
         self._now += 1
         self.total += 1
         metrics().count("DegradedAnswers")
-        mark()
+        mark_degraded()
         try:
             yield
         finally:
             self._now -= 1
-
-
-@contextmanager
-def watched() -> Iterator[list[bool]]:
-    """Learn of one invocation whether its answer was degraded: the list is not empty then."""
-    marks: list[bool] = []
-    token = _marked.set(marks)
-    try:
-        yield marks
-    finally:
-        _marked.reset(token)
-
-
-def mark() -> None:
-    """Note that the running invocation is answered without Redis."""
-    marks = _marked.get()
-    if marks is not None:
-        marks.append(True)
