@@ -8,9 +8,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	&& echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test faults lint format bench lock clean
+.PHONY: help run test faults lint format bench bench-floor lock clean
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.local ## serve everything at http://127.0.0.1:8080; PORT and DATA_DIR are honoured
 	@exec $(BIN)/flashsale up
@@ -34,6 +34,9 @@ format: $(VENV)/.dev ## let ruff mend what it can
 
 bench: $(VENV)/.dev ## sell a whole sale of a running service and report; ARGS="--connections 256"
 	@$(BIN)/python -m tests.benchmarks.sellout $(ARGS)
+
+bench-floor: $(VENV)/.dev ## what ours costs above bare servers; ARGS="--rounds 1 --json"
+	@$(BIN)/python -m tests.performance.floor $(ARGS)
 
 lock: $(VENV)/.dev ## choose new versions of all dependencies and write down their hashes
 	@$(PIP) install uv
