@@ -10,7 +10,8 @@ import redis
 from flashsale.bootstrap import Service
 from flashsale.codes import CheckoutCode, CodeSigner
 from flashsale.config import Settings
-from flashsale.inventory.pipeline import Argument, Pipeline, Reply
+from flashsale.inventory.connection import Argument, Reply
+from flashsale.inventory.pipeline import Pipeline
 from flashsale.inventory.script import sale_key, script
 
 from local.stores import Valkey

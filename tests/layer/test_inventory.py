@@ -91,7 +91,7 @@ async def test_a_full_redis_claims_nothing_and_recovers(
     memory = redis_client.config_get("maxmemory")["maxmemory"] or "0"
     redis_client.config_set("maxmemory", 1)
     try:
-        with pytest.raises(StoreDown, match="out of memory"):
+        with pytest.raises(StoreDown, match="OOM"):
             await inventory.claim(code(sale, 1, item=1))
         assert not redis_client.exists(sale_key(sale.starts_at, "claims"))
         told = await inventory.checkout(checkout(sale, item=1))

@@ -10,8 +10,8 @@ import pytest
 import redis
 from flashsale.config import Settings
 from flashsale.errors import Overloaded, StoreDown, StoreSilent
+from flashsale.inventory.connection import ReplyError
 from flashsale.inventory.pipeline import Pipeline
-from redis.exceptions import ResponseError
 
 WaitUntil = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
@@ -44,7 +44,7 @@ async def test_an_error_reply_belongs_to_its_own_command(pipeline: Pipeline) -> 
         return_exceptions=True,
     )
     assert (answers[0], answers[2], answers[5]) == (b"OK", b"one", b"last")
-    assert all(isinstance(answers[place], ResponseError) for place in (1, 3, 4))
+    assert all(isinstance(answers[place], ReplyError) for place in (1, 3, 4))
     assert "not an integer" in str(answers[1])
 
 

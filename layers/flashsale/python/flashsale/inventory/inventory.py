@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
-
 from flashsale.batching import Batcher
 from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
 from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
 from flashsale.inventory.claims import Claims, read_claims
-from flashsale.inventory.pipeline import Argument, Pipeline, Reply
+from flashsale.inventory.connection import Argument, Reply, ReplyError
+from flashsale.inventory.pipeline import Pipeline
 from flashsale.inventory.script import sale_key, script
 from flashsale.inventory.stream import AttemptStream
 from flashsale.model import BUYER_LIMIT, Sale, Sold
@@ -36,6 +35,11 @@ class Checkout:
     nonce: str
     at_ms: int
 
+
+# Redis refuses everybody, as when its memory or its disk is full, and not just these words.
+_CONCERNS_ALL = frozenset(
+    "BUSY CLUSTERDOWN MASTERDOWN MISCONF NOAUTH NOPERM NOREPLICAS OOM TRYAGAIN".split()
+)
 
 OfSale = TypeVar("OfSale", Checkout, CheckoutCode, Sold)
 Answer = TypeVar("Answer")
@@ -221,7 +225,7 @@ class Inventory:
     async def _command(self, *command: Argument) -> Reply:
         try:
             return await self._pipeline.execute(*command)
-        except ResponseError as fault:
+        except ReplyError as fault:
             raise StoreDown(f"Redis refused {command[0]}: {fault}") from fault
 
     async def _call(
@@ -229,10 +233,8 @@ class Inventory:
     ) -> Reply:
         try:
             return await script(name)(self._pipeline, starts_at, entries, **arguments)
-        except OutOfMemoryError as fault:
-            raise StoreDown("Redis is out of memory") from fault
-        except ResponseError as fault:
-            if _concerns_all(fault):
+        except ReplyError as fault:
+            if fault.code in _CONCERNS_ALL:
                 raise StoreDown(f"Redis can't serve: {fault}") from fault
             # Every script may run twice with the effect of once, so smaller batches may follow.
             raise EntryRejected(f"{name}.lua: {fault}") from fault
@@ -246,13 +248,6 @@ def _verdicts(reply: Reply, entries: Sequence[object]) -> list[Verdict]:
     if len(words) < len(entries):  # one word for all: the sale itself is not there
         words = words * len(entries)
     return [Verdict(word.decode(), at_ms) for word in words]
-
-
-def _concerns_all(error: ResponseError) -> bool:
-    """Whether Redis refuses everybody, as when its disk is full, and not just these words."""
-    return isinstance(error, NoPermissionError) or str(error).startswith(
-        ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "BUSY", "TRYAGAIN", "NOAUTH")
-    )
 
 
 async def _by_sale(

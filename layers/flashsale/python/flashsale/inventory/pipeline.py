@@ -1,30 +1,22 @@
 """One Redis connection for many callers: commands issued together travel together."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import hiredis
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    NoPermissionError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as ConnectionBroken
 
 from flashsale.batching import Batcher
 from flashsale.breaker import Breaker
 from flashsale.config import Settings
 from flashsale.errors import StoreDown, StoreSilent
+from flashsale.inventory.connection import (
+    Argument,
+    Command,
+    Connection,
+    ConnectionLost,
+    Reply,
+    ReplyError,
+    Silence,
+)
 
-Argument = str | int
-Command = tuple[Argument, ...]
-Reply = Any
+_NOT_LOGGED_IN = ("WRONGPASS", "NOAUTH", "ERR")  # ERR: AUTH where no password is set
 
 
 class Pipeline:
@@ -40,7 +32,7 @@ class Pipeline:
         """`on_connect` is told the `run_id` of every server a connection was made to."""
         self._settings = settings
         self._on_connect = on_connect
-        self._connection: AbstractConnection | None = None
+        self._connection: Connection | None = None
         self.breaker = Breaker("Redis")
         self._batcher: Batcher[Command, Reply] = Batcher(
             self._exchange, size_max=100, waiting_max=settings.waiting_max
@@ -53,7 +45,7 @@ class Pipeline:
         leaves open is sent once more over a new one; after a timeout it is not.
 
         Raises:
-            ResponseError: Redis refused the command.
+            ReplyError: Redis refused the command.
             StoreDown: Redis could not be reached, or can't serve; the command did not run.
             StoreSilent: Redis did not answer; whether the command ran is unknown.
         """
@@ -62,7 +54,7 @@ class Pipeline:
     async def close(self) -> None:
         """Answer what is queued, then disconnect."""
         await self._batcher.settled()
-        await self._hang_up()
+        self._hang_up()
 
     async def _exchange(self, commands: list[Command]) -> Sequence[Reply | BaseException]:
         self.breaker.check()
@@ -80,7 +72,7 @@ class Pipeline:
     async def _exchange_twice(self, commands: list[Command]) -> list[Reply | BaseException]:
         was_connected = self._connection is not None
         replies, fault = await self._send(commands)
-        if isinstance(fault, ConnectionBroken) and was_connected:
+        if isinstance(fault, ConnectionLost) and was_connected:
             try:
                 more, fault = await self._send(commands[len(replies) :])
                 replies += more
@@ -88,10 +80,6 @@ class Pipeline:
                 fault = down
         if fault is None:
             return replies
-        if isinstance(fault, BusyLoadingError):
-            return replies + [StoreDown("Redis is loading its data")] * (
-                len(commands) - len(replies)
-            )
         silence = StoreSilent(f"Redis gave no answer: {type(fault).__name__}")
         return replies + [silence] * (len(commands) - len(replies))
 
@@ -100,81 +88,56 @@ class Pipeline:
     ) -> tuple[list[Reply | BaseException], Exception | None]:
         """Return the replies that came and, if fewer than commands, what broke the connection."""
         connection = await self._connected()
-        replies: list[Reply | BaseException] = []
-        try:
-            packed = b"".join([_packed(command) for command in commands])
-            await connection.send_packed_command(packed, check_health=False)
-            while len(replies) < len(commands):
-                try:
-                    replies.append(await connection.read_response())
-                except ReadOnlyError as error:  # a replica: the next connection may be to a primary
-                    replies.append(StoreDown(str(error)))
-                    await self._hang_up()
-                except ResponseError as error:
-                    replies.append(error)
-        except (RedisError, OSError) as fault:
-            await self._hang_up()
-            return replies, fault
-        except BaseException:
-            # Cancelled between a write and its replies: the stream is out of step for good.
-            await self._hang_up()
-            raise
-        return replies, None
+        raw, fault = await connection.exchange(commands)
+        if fault is not None:
+            self._hang_up()
+        return [self._judged(reply) for reply in raw], fault
 
-    async def _connected(self) -> AbstractConnection:
+    def _judged(self, reply: Reply | ReplyError) -> Reply | BaseException:
+        """A refusal of whatever one asks is no answer: the server can't serve now."""
+        if isinstance(reply, ReplyError) and reply.code in ("READONLY", "LOADING"):
+            self._hang_up()  # the next connection may be to a primary
+            return StoreDown(f"Redis can't serve: {reply}")
+        return reply
+
+    async def _connected(self) -> Connection:
         if self._connection is None:
-            connection = _connection(self._settings)
+            where = f"Redis at {self._settings.redis_addr}"
             try:
-                await connection.connect()  # type: ignore[no-untyped-call]
-                run_id = await _run_id(connection)
-            except (RedisError, OSError) as fault:
-                await connection.disconnect(nowait=True)
-                told = " (wrong password?)" if isinstance(fault, AuthenticationError) else ""
-                where = self._settings.redis_addr
-                raise StoreDown(
-                    f"Redis at {where} is out of reach: {type(fault).__name__}{told}"
-                ) from fault
+                connection = await Connection.open(self._settings)
+                try:
+                    run_id = await _run_id(connection)
+                except BaseException:
+                    connection.close()
+                    raise
+            except ReplyError as refusal:
+                told = "wrong password?" if refusal.code in _NOT_LOGGED_IN else refusal.code
+                raise StoreDown(f"{where} won't have us ({told})") from refusal
+            except (ConnectionLost, Silence) as fault:
+                raise StoreDown(f"{where} is out of reach: {_told(fault)}") from fault
             self._connection = connection
             self._on_connect(run_id)
         return self._connection
 
-    async def _hang_up(self) -> None:
+    def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.disconnect(nowait=True)
+            connection.close()
 
 
-async def _run_id(connection: AbstractConnection) -> str:
+async def _run_id(connection: Connection) -> str:
     """Name the server's run: another one means a restart or a failover. Empty if it won't say."""
-    await connection.send_packed_command(_packed(("INFO", "server")), check_health=False)
-    try:
-        told = await connection.read_response()
-    except NoPermissionError:
-        return ""
+    replies, fault = await connection.exchange([("INFO", "server")])
+    if fault is not None:
+        raise fault
+    (told,) = replies
+    if isinstance(told, ReplyError):
+        if told.code == "NOPERM":
+            return ""
+        raise told
     fields = dict(line.split(b":", 1) for line in told.split(b"\r\n") if b":" in line)
     return str(fields.get(b"run_id", b"").decode())
 
 
-def _connection(settings: Settings) -> AbstractConnection:
-    host, _, port = settings.redis_addr.rpartition(":")
-    timeout = settings.redis_timeout_ms / 1_000
-    kind = SSLConnection if settings.redis_tls == "on" else Connection
-    # redis-py would retry by itself, ten times: a script must run once, and the caller decides.
-    return kind(
-        host=host,
-        port=int(port),
-        username=settings.redis_username or None,
-        password=settings.redis_password or None,
-        db=settings.redis_db,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-        driver_info=None,
-    )
-
-
-def _packed(command: Command) -> bytes:
-    # In C, unlike redis-py's own packing; its stubs know one-word commands only.
-    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
-    return packed
+def _told(fault: Exception) -> str:
+    return str(fault) or type(fault).__name__

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from redis.exceptions import NoScriptError
-
-from flashsale.inventory.pipeline import Argument, Pipeline, Reply
+from flashsale.inventory.connection import Argument, Reply, ReplyError
+from flashsale.inventory.pipeline import Pipeline
 
 _FIELD = re.compile(r"--\s+(?:KEYS|ARGV)?\s*([a-z_]+)\s+(?:hash|zset|stream|int|str)\b")
 
@@ -47,7 +46,10 @@ class Script:
         )
         try:
             return await pipeline.execute("EVALSHA", self.sha, *parameters)
-        except NoScriptError:  # a restarted Redis has forgotten its scripts; nothing ran
+        except ReplyError as error:
+            if error.code != "NOSCRIPT":
+                raise
+            # A restarted Redis has forgotten its scripts; nothing ran.
             return await pipeline.execute("EVAL", self.body, *parameters)
 
 

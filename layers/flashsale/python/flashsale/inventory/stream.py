@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import OutOfMemoryError, ResponseError
-
 from flashsale.batching import Batcher
 from flashsale.config import Settings
 from flashsale.errors import Overloaded, StoreDown
+from flashsale.inventory.connection import ReplyError
 from flashsale.inventory.pipeline import Pipeline
 from flashsale.inventory.script import sale_key, script
 from flashsale.model import Attempt
@@ -67,18 +66,18 @@ class AttemptStream:
         with _refusals():
             try:
                 return await self._take(starts_at, key, most)
-            except ResponseError as error:
-                if not str(error).startswith("NOGROUP"):
+            except ReplyError as error:
+                if error.code != "NOGROUP":
                     raise
             try:
                 await self._pipeline.execute("XGROUP", "CREATE", key, GROUP, "0")
-            except OutOfMemoryError:
-                # No room for a group, and none before this is drained: do without. What is taken
-                # twice is kept once.
-                command = ("XRANGE", key, "-", "+", "COUNT", most)
-                return _entries(starts_at, await self._pipeline.execute(*command))
-            except ResponseError as error:
-                if not str(error).startswith("BUSYGROUP"):  # somebody else made it just now
+            except ReplyError as error:
+                if error.code == "OOM":
+                    # No room for a group, and none before this is drained: do without. What is
+                    # taken twice is kept once.
+                    command = ("XRANGE", key, "-", "+", "COUNT", most)
+                    return _entries(starts_at, await self._pipeline.execute(*command))
+                if error.code != "BUSYGROUP":  # somebody else made it just now
                     raise
             return await self._take(starts_at, key, most)
 
@@ -128,7 +127,7 @@ def _refusals() -> Iterator[None]:
     """What Redis refuses, for want of memory or because it was flushed, is a fault like others."""
     try:
         yield
-    except ResponseError as error:
+    except ReplyError as error:
         raise StoreDown(f"Redis refused the stream: {error}") from error
 
 
