@@ -75,9 +75,9 @@ class Watch:
         statements = [
             Statement(_short(text), not top, calls, rows, float(plan), float(run), int(wal))
             for text, top, calls, rows, plan, run, wal in self._connection.run(
-                "select query, toplevel, calls, rows, 1000 * mean_plan_time,"
+                "select query, toplevel, calls, rows, 1000 * total_plan_time / calls,"
                 " 1000 * mean_exec_time, wal_bytes from pg_stat_statements"
-                " where query !~ 'pg_(stat_statements|current_wal|get_wal)'"
+                " where calls > 0 and query !~ 'pg_(stat_statements|current_wal|get_wal)'"
                 " order by total_exec_time + total_plan_time desc"
             )
         ]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from local.stores import StoreError
 from tests.performance import plans, stage
 from tests.performance.client import ClientError
 from tests.performance.cpu import Meter
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             connections=asked.connections,
             processes=asked.processes,
         )
-    except ClientError as error:
+    except (ClientError, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     told = {

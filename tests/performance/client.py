@@ -36,6 +36,8 @@ class Connection(asyncio.Protocol):
         self._held = b""
         self._asking = False
         self._fault = ""
+        self.bytes_sent = 0
+        self.bytes_received = 0
 
     def answered(self, status: int, body: bytes) -> None:
         """The answer to the request in flight; may send the next."""
@@ -54,6 +56,7 @@ class Connection(asyncio.Protocol):
         """Send a request; there must be none in flight."""
         assert self._transport is not None
         self._asking = True
+        self.bytes_sent += len(request)
         self._transport.write(request)
 
     def close(self) -> None:
@@ -65,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
+        self.bytes_received += len(data)
         data = self._held + data
         head = data.find(b"\r\n\r\n")
         if head < 0:

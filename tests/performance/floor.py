@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from local.stores import StoreError
 from tests.performance import bare, stage
 from tests.performance.client import ClientError
 from tests.performance.cpu import Meter
@@ -156,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             connections=asked.connections,
             processes=asked.processes,
         )
-    except ClientError as error:
+    except (ClientError, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     print(json.dumps(as_json(figures)) if asked.json else report(figures))

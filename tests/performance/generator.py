@@ -21,11 +21,14 @@ ITEMS_PER_BUYER = 10
 
 @dataclass
 class Load:
-    """What was asked and answered. `cpu_seconds` is the generator's own, `seconds` wall-clock."""
+    """What was asked and answered. `cpu_seconds` is the generator's own, `seconds` wall-clock;
+    bytes are HTTP's, heads included."""
 
     requests: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    bytes_sent: int = 0
+    bytes_received: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     bodies: list[bytes] = field(default_factory=list)
 
@@ -150,6 +153,8 @@ def _generate(
         await asyncio.gather(*(asker.done for asker in askers))
         load.seconds = time.perf_counter() - began
         load.cpu_seconds = time.process_time() - cpu
+        load.bytes_sent = sum(asker.bytes_sent for asker in askers)
+        load.bytes_received = sum(asker.bytes_received for asker in askers)
         return load
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from local.stores import StoreError
 from tests.performance import arbiter, plans, stage
 from tests.performance.client import ClientError
 from tests.performance.cpu import Meter
@@ -26,13 +27,17 @@ SCRIPTS = {"checkout": 1, "purchase": 2, "refusal": 1}
 
 @dataclass(frozen=True)
 class Phase:
-    """`requests` of one kind; CPU in seconds by server."""
+    """The load of requests of one kind; CPU in seconds by server."""
 
     name: str
-    requests: int
+    load: Load
     gate: Look
     work: arbiter.Work
     cpu_seconds: dict[str, float]
+
+    @property
+    def requests(self) -> int:
+        return self.load.requests
 
     def each(self, amount: float) -> float:
         """An amount's part of one request."""
@@ -75,7 +80,7 @@ class Sellout:
         with Meter({"server": self._served.pid, **self._stores.roots}) as meter:
             load = put(self._served.address, requests, connections=self._connections, keep=keep)
         gate = Look.at(self._redis).since(before)
-        self.phases.append(Phase(name, load.requests, gate, self._watch.end(), meter.seconds))
+        self.phases.append(Phase(name, load, gate, self._watch.end(), meter.seconds))
         return load
 
 
@@ -88,6 +93,8 @@ def report(phases: Sequence[Phase]) -> str:
 
     for part in ("server", "valkey", "postgresql"):
         row(f"{part} CPU us", [one.each(one.cpu_seconds[part] * 1e6) for one in phases])
+    row("bytes of HTTP to us", [one.each(one.load.bytes_sent) for one in phases])
+    row("bytes of HTTP from us", [one.each(one.load.bytes_received) for one in phases])
     row("script calls", [one.each(one.gate.script_calls) for one in phases])
     row("entries a script call", [one.batch for one in phases])
     row("us in scripts", [one.each(one.gate.script_us) for one in phases])
@@ -147,6 +154,19 @@ def _records(phase: Phase) -> str:
     )
 
 
+def as_json(phase: Phase) -> dict[str, object]:
+    """A phase for programs: amounts are of all its requests together."""
+    load = phase.load
+    return {
+        "name": phase.name,
+        "requests": load.requests,
+        "http_bytes": {"in": load.bytes_sent, "out": load.bytes_received},
+        "cpu_seconds": {**phase.cpu_seconds, "generator": load.cpu_seconds},
+        "valkey": asdict(phase.gate),
+        "postgresql": asdict(phase.work),
+    }
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 1 if something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.performance.stores", description=__doc__)
@@ -168,11 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             sellout = Sellout(stores, served, asked.connections)
             sellout.run()
-    except ClientError as error:
+    except (ClientError, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     phases = sellout.phases
-    print(json.dumps([asdict(one) for one in phases]) if asked.json else report(phases))
+    print(json.dumps([as_json(one) for one in phases]) if asked.json else report(phases))
     return 0
 
 

@@ -1,5 +1,6 @@
 """The tools' arithmetic, and that what they measure against answers; nothing about speed."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.performance.floor import PARTS, Figures, as_json, ratios, report
 from tests.performance.gate import Look
 from tests.performance.generator import Load, checkouts, put
 from tests.performance.stores import Phase
+from tests.performance.stores import as_json as stores_json
 from tests.performance.table import table
 
 NONE = dict.fromkeys(PARTS, 0.0)
@@ -55,10 +57,11 @@ def test_a_phase_is_divided_among_its_requests() -> None:
     assert gate == Look({"evalsha": (20, 800)}, 20_000, 2_000, 64)
     insert = Statement("insert into purchases (code_id) select 1", True, 4, 100, 0.0, 5.0, 600)
     work = Work([insert], {"Transaction/COMMIT": (4, 136, 0), "Heap/INSERT": (100, 900, 64)})
-    phase = Phase("purchase", 100, gate, work, {})
+    phase = Phase("purchase", Load(requests=100), gate, work, {})
     assert (phase.batch, phase.rows, phase.work.commits) == (10, 100, 4)
     assert (work.wal_bytes, work.image_bytes) == (1_100, 64)
     assert phase.each(gate.bytes_in) == 200
+    assert json.loads(json.dumps(stores_json(phase)))["valkey"]["bytes_in"] == 20_000
 
 
 def test_a_plan_is_shown_once_and_says_no_values() -> None:
@@ -132,6 +135,7 @@ def test_pairs_are_purchased_and_what_is_not_wanted_is_said(stores: stage.Stores
         orders = checkouts(served.address, range(20))
         load = put(served.address, orders, connections=3, pairs=True)
     assert (load.requests, load.statuses) == (40, {200: 40})
+    assert load.bytes_received == 40 * (load.bytes_received // 40) > 40 * len(bare.BODY)
     with pytest.raises(ClientError, match="409"):
         load.expect(409)
 
