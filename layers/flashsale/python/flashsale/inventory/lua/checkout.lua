@@ -13,7 +13,8 @@
 -- Reply  Redis's clock in ms, then a word for each: available, limit_exceeded, sold_out;
 --        or one word alone: not_loaded, not_open, sale_ended, stream_full
 --
--- Checks come before writes: a full stream refuses the whole batch, and nothing is trimmed.
+-- Checks come before writes: a full stream refuses the whole batch, and nothing is trimmed. All is
+-- read in two commands; BATCH_MAX keeps `unpack` far below the 8,000 values that Lua's stack holds.
 
 local sale, claims, buyers, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local limit, stream_max = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -29,23 +30,27 @@ if stream_max > 0 and redis.call('XLEN', attempts) + (#ARGV - 3) / 4 > stream_ma
   return {now, 'stream_full'}
 end
 
-local reply = {now}
+local names, items = {}, {}
 for i = 4, #ARGV, 4 do
-  local code, buyer, item, at_ms = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local counts = redis.call('HGET', buyers, buyer)
-  local sold = counts and tonumber(string.match(counts, '%d+$')) or 0
-  local holder = redis.call('HGET', claims, item)
+  names[#names + 1], items[#items + 1] = ARGV[i + 1], ARGV[i + 2]
+end
+local counts = redis.call('HMGET', buyers, unpack(names))
+local holders = redis.call('HMGET', claims, unpack(items))
+
+local reply = {now}
+for n = 1, #items do
+  local sold = counts[n] and tonumber(string.match(counts[n], '%d+$')) or 0
   local outcome = 'available'
   if sold >= limit then
     outcome = 'limit_exceeded'
-  elseif holder and string.sub(holder, 1, 4) == 'sold' then
+  elseif holders[n] and string.sub(holders[n], 1, 4) == 'sold' then
     outcome = 'sold_out'
   end
   if stream_max > 0 then
-    redis.call('XADD', attempts, '*',
-      'code', code, 'buyer', buyer, 'item', item, 'outcome', outcome, 'at_ms', at_ms)
+    redis.call('XADD', attempts, '*', 'code', ARGV[4 * n], 'buyer', names[n],
+      'item', items[n], 'outcome', outcome, 'at_ms', ARGV[4 * n + 3])
   end
-  reply[#reply + 1] = outcome
+  reply[n + 1] = outcome
 end
 if stream_max > 0 then redis.call('EXPIREAT', attempts, attempts_expire_at) end
 return reply

@@ -18,7 +18,8 @@
 --          overdue         the same, and its lease is over: reconcile, then try again
 --        or one word alone: not_loaded, not_open
 --
--- Checks come before writes, claim by claim, so a refusal leaves no trace.
+-- All is read first and written last, in a command for each key: an error leaves nothing behind.
+-- `holders` and `counts` are what the keys will hold, so a claim sees those before it in the batch.
 
 local sale, claims, buyers, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local limit, lease_ms, expire_at = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
@@ -30,29 +31,49 @@ if not times[1] then return {now, 'not_loaded'} end
 if now < times[2] * 1000 then return {now, 'not_open'} end
 local ends = times[3] * 1000
 
+local names, items = {}, {}
+for i = 4, #ARGV, 4 do
+  names[#names + 1], items[#items + 1] = ARGV[i + 1], ARGV[i + 2]
+end
+local holders, counts = {}, {}
+for n, holder in ipairs(redis.call('HMGET', claims, unpack(items))) do
+  holders[items[n]] = holder
+end
+for n, count in ipairs(redis.call('HMGET', buyers, unpack(names))) do
+  counts[names[n]] = count or '0 0'
+end
+local held_now, counted, leased, ends_of = {}, {}, {}, {}
+
+local function lease(item)
+  ends_of[item] = now + lease_ms
+  leased[#leased + 1], leased[#leased + 2] = ends_of[item], item
+end
+
 local function claim(nonce, buyer, item, expires)
-  local holder = redis.call('HGET', claims, item)
+  local holder = holders[item]
   local state = holder and string.sub(holder, 1, 4)
   if holder and string.sub(holder, 6, 37) == nonce then
     if state == 'sold' then return 'sold' end
-    redis.call('ZADD', pending, now + lease_ms, item)
+    lease(item)
     return 'claimed'
   end
   if now >= ends then return 'sale_ended' end
   if now >= expires then return 'code_expired' end
   if state == 'sold' then return 'sold_out' end
-  local held, sold = string.match(redis.call('HGET', buyers, buyer) or '0 0', '^(%d+) (%d+)$')
+  local held, sold = string.match(counts[buyer], '^(%d+) (%d+)$')
   held, sold = tonumber(held), tonumber(sold)
   if sold >= limit then return 'limit_exceeded' end
   if state then
-    local lease_end = tonumber(redis.call('ZSCORE', pending, item) or 0)
+    local lease_end = ends_of[item] or tonumber(redis.call('ZSCORE', pending, item) or 0)
     return lease_end < now and 'overdue' or 'check'
   end
   if held + sold >= limit then return 'check' end
 
-  redis.call('HSET', claims, item, 'held ' .. nonce .. ' ' .. buyer)
-  redis.call('HSET', buyers, buyer, (held + 1) .. ' ' .. sold)
-  redis.call('ZADD', pending, now + lease_ms, item)
+  holders[item] = 'held ' .. nonce .. ' ' .. buyer
+  held_now[#held_now + 1], held_now[#held_now + 2] = item, holders[item]
+  counts[buyer] = (held + 1) .. ' ' .. sold
+  counted[#counted + 1], counted[#counted + 2] = buyer, counts[buyer]
+  lease(item)
   return 'claimed'
 end
 
@@ -60,5 +81,10 @@ local reply = {now}
 for i = 4, #ARGV, 4 do
   reply[#reply + 1] = claim(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3] * 1000)
 end
+if #held_now > 0 then
+  redis.call('HSET', claims, unpack(held_now))
+  redis.call('HSET', buyers, unpack(counted))
+end
+if #leased > 0 then redis.call('ZADD', pending, unpack(leased)) end
 for i = 2, 4 do redis.call('EXPIREAT', KEYS[i], expire_at) end
 return reply
