@@ -32,8 +32,8 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-bench: $(VENV)/.dev ## sell a whole sale of a running service and report; ARGS="--connections 256"
-	@$(BIN)/python -m tests.benchmarks.sellout $(ARGS)
+bench: $(VENV)/.local ## flashsale bench: a crowd for a running service; ARGS="mixed --duration 30"
+	@$(BIN)/flashsale bench $(or $(ARGS),sellout)
 
 bench-floor: $(VENV)/.dev ## what ours costs above bare servers; ARGS="--rounds 1 --json"
 	@$(BIN)/python -m tests.performance.floor $(ARGS)

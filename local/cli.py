@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from local.addresses import store_variables
+from local.bench.command import bench
 from local.environment import data_folder, running_environment, user_environment
 from local.errors import LocalError
 from local.logfile import tail
@@ -34,8 +35,13 @@ class _Sentences(click.Group):
 
 @click.group(cls=_Sentences)
 @click.version_option(package_name="flashsale")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Flashsale: 10,000 unique items an hour, each sold once."""
+    ctx.obj = _state  # for `bench`: where to send its crowd
+
+
+main.add_command(bench)
 
 
 @main.command()

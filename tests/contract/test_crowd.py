@@ -13,8 +13,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.benchmarks.connection import Address, Connection
-from tests.benchmarks.response import Reply
+from local.bench.address import Address
+from local.bench.connection import Connection
+from local.bench.response import Reply
 from tests.contract.site import Site, Stores, eventually
 
 ITEMS, BUYERS, CONNECTIONS = 10_000, 1_000, 64

@@ -5,10 +5,10 @@ No tasks and no futures per request: a response calls `replied`, which sends the
 
 import asyncio
 from time import perf_counter
-from typing import NamedTuple, cast
-from urllib.parse import urlsplit
+from typing import cast
 
-from tests.benchmarks.response import MalformedResponseError, Reply, ResponseReader
+from local.bench.address import Address
+from local.bench.response import MalformedResponseError, Reply, ResponseReader
 
 CONNECT_SECONDS_MAX = 10.0
 
@@ -22,33 +22,14 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-class Address(NamedTuple):
-    """Where the service listens; `authority` is what the Host header says."""
-
-    host: str
-    port: int
-    authority: str
-
-    @classmethod
-    def parse(cls, url: str) -> "Address":
-        """Reads `http://host[:port]`. Raises ValueError for anything else."""
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError(f"--url {url!r}: must be http://host[:port], with no path")
-        return cls(parts.hostname, parts.port or 80, parts.netloc.rpartition("@")[2])
-
-    def request(self, method: str, target: str) -> bytes:
-        """The bytes of a request without a body."""
-        length = "" if method == "GET" else "Content-Length: 0\r\n"
-        return f"{method} {target} HTTP/1.1\r\nHost: {self.authority}\r\n{length}\r\n".encode()
-
-
 class Connection(asyncio.Protocol):
     """Subclasses say what to do with a reply, and what to do when the connection closed."""
 
     request = b""
     sent_at = 0.0  # perf_counter when the request in flight left; 0 when none is
-    took = 0.0  # seconds from that request to its reply
+    opened_at = 0.0  # perf_counter when the connection was made
+    sent_last = 0.0  # perf_counter when the last request left
+    arrived = 0.0  # perf_counter when the last reply was whole
     queued = False  # a request waits for a connection
     down = True  # there is no connection, nor one still closing
 
@@ -70,7 +51,7 @@ class Connection(asyncio.Protocol):
         """Connects, or connects again; what was sent meanwhile leaves now. Raises OSError."""
         async with asyncio.timeout(CONNECT_SECONDS_MAX):
             await asyncio.get_running_loop().create_connection(
-                lambda: self, self.address.host, self.address.port
+                lambda: self, self.address.host, self.address.port, ssl=self.address.context
             )
 
     def send(self, request: bytes) -> None:
@@ -79,7 +60,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             self.queued = True
         else:
-            self.sent_at = perf_counter()
+            self.sent_at = self.sent_last = perf_counter()
             self._transport.write(request)
 
     def close(self) -> None:
@@ -97,6 +78,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
         self.down = False
+        self.opened_at = perf_counter()
         if self.queued:
             self.queued = False
             self.send(self.request)
@@ -130,7 +112,7 @@ class Connection(asyncio.Protocol):
         self.closed(fault)
 
     def _deliver(self, reply: Reply) -> None:
-        self.took = perf_counter() - self.sent_at
+        self.arrived = perf_counter()
         self.sent_at = 0.0
         if reply.closes:
             self.close()

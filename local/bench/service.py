@@ -1,18 +1,18 @@
-"""What the service says of itself: its health, its sale's figures, and whether they add up."""
+"""What the service says of itself: its health, its sale's figures, what is left."""
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import cast
 
-from tests.benchmarks.connection import Address, ask
-from tests.benchmarks.tally import Tally
+from local.bench.address import Address
+from local.bench.connection import ask
 
 SALE_SECONDS_MIN = 60
 WAIT_SECONDS_MAX = SALE_SECONDS_MIN + 60
-SETTLE_SECONDS_MAX = 5.0  # /stats may trail the last purchases a little
+PAGE_ITEMS = 1_000
 
 
 class ServiceError(Exception):
@@ -43,8 +43,7 @@ async def stats(address: Address) -> Stats:
     """The current sale. Raises ServiceError."""
     answer = await _get(address, "/stats")
     try:
-        figures = answer["stats"]
-        assert isinstance(figures, dict)
+        figures = cast("dict[str, str]", answer["stats"])
         return Stats(
             sale_id=str(answer["sale_id"]),
             ends_at=int(figures["end_time"]),
@@ -52,7 +51,7 @@ async def stats(address: Address) -> Stats:
             sold=int(figures["items_sold"]),
             inventory=int(figures["current_inventory"]),
         )
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ServiceError(f"GET /stats is not as documented: {answer}") from error
 
 
@@ -80,45 +79,18 @@ async def sale_with_time(address: Address, say: Callable[[str], None]) -> Stats:
         await asyncio.sleep(1)
 
 
-async def audit(address: Address, *, before: Stats, tally: Tally) -> list[str]:
-    """What disagrees between the replies and the service's own figures; nothing is well."""
-    deadline = monotonic() + SETTLE_SECONDS_MAX
-    while True:
+async def unsold(address: Address) -> list[int]:
+    """The items that /items shows as not sold, in order. Raises ServiceError."""
+    found: list[int] = []
+    after: object = 0
+    while after is not None:
+        page = await _get(address, f"/items?after={after}&limit={PAGE_ITEMS}")
         try:
-            problems = _disagreements(before, await stats(address), tally.pairs)
-        except ServiceError as error:
-            problems = [str(error)]
-        if not problems or monotonic() > deadline:
-            return problems + _bad_receipts(tally.receipts)
-        await asyncio.sleep(0.2)
-
-
-def _disagreements(before: Stats, after: Stats, pairs: int) -> list[str]:
-    if after.sale_id != before.sale_id:
-        return [f"{before.sale_id} ended before the audit: now it is {after.sale_id}"]
-    problems = []
-    if after.sold - before.sold != pairs:
-        problems.append(f"we bought {pairs} items, items_sold grew by {after.sold - before.sold}")
-    if after.inventory != after.total - after.sold:
-        problems.append(
-            f"{after.total} items, {after.sold} sold, but current_inventory is {after.inventory}"
-        )
-    return problems
-
-
-def _bad_receipts(receipts: list[bytes]) -> list[str]:
-    """Every accepted purchase must say success, with a purchase_id that no other has."""
-    ids: Counter[str] = Counter()
-    for body in receipts:
-        try:
-            receipt = json.loads(body)
-            if receipt["success"] is not True:
-                raise ValueError("not a success")
-            ids[receipt["purchase_id"]] += 1
-        except (KeyError, TypeError, ValueError):
-            return [f"a purchase was answered 200 with {body[:120]!r}"]
-    repeated = [purchase_id for purchase_id, count in ids.items() if count > 1]
-    return [f"{len(repeated)} purchase_ids came twice, as {repeated[0]}"] if repeated else []
+            found += [int(item["id"]) for item in page["items"] if not item["sold"]]  # type: ignore[attr-defined]
+            after = page["next"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServiceError(f"GET /items is not as documented: {page}") from error
+    return found
 
 
 async def _get(address: Address, target: str) -> dict[str, object]:

@@ -2,14 +2,14 @@
 
 import asyncio
 import multiprocessing
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 from typing import cast
 
-import psutil
-
-from tests.benchmarks.connection import Address, new_event_loop
+from local.bench.address import Address
+from local.bench.connection import new_event_loop
 
 START_SECONDS_MAX = 30.0
 
@@ -42,7 +42,7 @@ class _Answers(asyncio.Protocol):
 
 
 @contextmanager
-def constant_server() -> Iterator[tuple[Address, psutil.Process]]:
+def constant_server() -> Iterator[Address]:
     """Runs the server in a process of its own while the block does."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -51,17 +51,25 @@ def constant_server() -> Iterator[tuple[Address, psutil.Process]]:
     try:
         if not ours.poll(START_SECONDS_MAX):
             raise RuntimeError("the constant server did not start")
-        yield Address.parse(f"http://127.0.0.1:{ours.recv()}"), psutil.Process(process.pid)
+        yield Address.parse(f"http://127.0.0.1:{ours.recv()}")
     finally:
         process.terminate()
         process.join()
 
 
 def _serve(pipe: Pipe) -> None:
+    _listen(0, pipe.send)
+
+
+def _listen(port: int, listening: Callable[[int], object]) -> None:
     async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(_Answers, "127.0.0.1", 0)
-        pipe.send(server.sockets[0].getsockname()[1])
+        server = await asyncio.get_running_loop().create_server(_Answers, "127.0.0.1", port)
+        listening(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve())
+
+
+if __name__ == "__main__":  # for comparing other generators: python -m local.bench.constant 9000
+    _listen(int(sys.argv[1]), print)
