@@ -69,17 +69,22 @@ def fill(connection: pg8000.native.Connection, *, starts_at: int, attempts: int)
             total=SOLD,
             names=",".join(f"Item {number}" for number in range(1, SOLD + 1)),
         )
-        connection.run(
-            "insert into purchases (code_id, state, sale, item, buyer, slot, purchase_id)"
-            " select gen_random_uuid(), 'sold', to_timestamp(cast(:start as bigint)), n,"
-            " 'buyer-' || n % 1000, n / 1000 % 10 + 1,"
-            " 'purchase_' || substr(md5(cast(:start as text) || n), 1, 16)"
-            " from generate_series(1, cast(:sold as integer)) n",
-            sold=SOLD,
-            start=start,
-        )
+        add_sold(connection, starts_at=start)
     add_attempts(connection, starts_at=starts_at, attempts=attempts)
     connection.run("vacuum analyze")
+
+
+def add_sold(connection: pg8000.native.Connection, *, starts_at: int) -> None:
+    """All purchases of a sale that is sold out."""
+    connection.run(
+        "insert into purchases (code_id, state, sale, item, buyer, slot, purchase_id)"
+        " select gen_random_uuid(), 'sold', to_timestamp(cast(:start as bigint)), n,"
+        " 'buyer-' || n % 1000, n / 1000 % 10 + 1,"
+        " 'purchase_' || substr(md5(cast(:start as text) || n), 1, 16)"
+        " from generate_series(1, cast(:sold as integer)) n",
+        sold=SOLD,
+        start=starts_at,
+    )
 
 
 def add_attempts(connection: pg8000.native.Connection, *, starts_at: int, attempts: int) -> None:

@@ -65,6 +65,15 @@ class Sellout:
         self._watch = arbiter.Watch(stores.sql())
         self.phases: list[Phase] = []
 
+    def remember(self, sales: int) -> None:
+        """Let there have been sales before, all sold out; a checkpoint follows, so that each page
+        that is touched next goes to the WAL as a whole."""
+        with self._stores.sql() as sql:
+            for turn in range(1, sales + 1):
+                plans.add_sold(sql, starts_at=turn * plans.SALE_SECONDS)
+            sql.run("vacuum analyze purchases")
+            sql.run("checkpoint")
+
     def run(self) -> None:
         """Sell everything once, and refuse as often."""
         address = self._served.address
@@ -172,6 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.performance.stores", description=__doc__)
     parser.add_argument("--connections", type=int, default=64, help="of the generator (64)")
     parser.add_argument("--processes", type=int, default=stage.default_processes())
+    parser.add_argument("--history", type=int, default=0, help="sales sold out before (0)")
     parser.add_argument("--json", action="store_true", help="one JSON object, without plans")
     parser.add_argument("--plans", action="store_true", help="only the plans of all SQL")
     parser.add_argument(
@@ -187,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stage.our_service(stores, processes=asked.processes) as served,
         ):
             sellout = Sellout(stores, served, asked.connections)
+            sellout.remember(asked.history)
             sellout.run()
     except (ClientError, StoreError) as error:
         print(error, file=sys.stderr)
