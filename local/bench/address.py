@@ -19,14 +19,15 @@ class Address(NamedTuple):
     def parse(cls, url: str) -> "Address":
         """Reads `http[s]://host[:port][/base]`. Raises ValueError for anything else."""
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"--url {url!r}: must be http[s]://host[:port][/path]")
+        if parts.query or parts.fragment or parts.username is not None:
+            raise ValueError("--url: must be without a user, a query and a fragment")
         if not url.isascii() or any(sign <= " " for sign in url):
             raise ValueError(f"--url {url!r}: must be ASCII, without spaces")
         tls = parts.scheme == "https"
         port = parts.port or (443 if tls else 80)
-        authority = parts.netloc.rpartition("@")[2]
-        return cls(parts.hostname, port, authority, parts.path.rstrip("/"), tls)
+        return cls(parts.hostname, port, parts.netloc, parts.path.rstrip("/"), tls)
 
     def request(self, method: str, target: str) -> bytes:
         """The bytes of a request without a body; `target` is below the base path."""

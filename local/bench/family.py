@@ -3,7 +3,7 @@
 import ipaddress
 import socket
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,14 +95,14 @@ class Family:
         self.courses.unreadable = max(self.courses.unreadable, unreadable)
 
     def _keep(self, moment: float, memory: Counter[str], alive: Counter[str]) -> None:
-        cpu: Counter[str] = Counter()
-        for process, (before, used) in self._cpu.items():
-            cpu[self._names[process]] += used - before  # type: ignore[assignment]  # seconds
+        cpu: defaultdict[str, float] = defaultdict(float)
+        for process, (before, used) in self._cpu.items():  # also of those that have ended
+            cpu[self._names[process]] += used - before
         courses, count = self.courses, len(self.courses.seconds)
         courses.seconds.append(moment - self._began)
         for name in sorted(set(memory) | set(courses.by_name) | set(cpu)):
             course = courses.by_name.setdefault(name, Course([0.0] * count, [0.0] * count))
-            course.cpu_seconds.append(float(cpu[name]))
+            course.cpu_seconds.append(cpu[name])
             course.memory_mib.append(memory[name] / MIB)
             course.processes = max(course.processes, alive[name])
 
@@ -143,7 +143,8 @@ def _called(process: psutil.Process) -> str:
 
 def _supervisor(process: psutil.Process) -> psutil.Process:
     """The topmost ancestor reached while the parent looks like one of the service's."""
-    ours = set(psutil.Process().parents())  # whoever started us too is no supervisor
+    me = psutil.Process()
+    ours = {me, *me.parents()}  # whoever started us too is no supervisor
     for parent in process.parents():
         try:
             command = " ".join(parent.cmdline()).replace("/usr/local/", "/usr/")

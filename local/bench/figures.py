@@ -13,7 +13,7 @@ from local.bench.histogram import (
     seconds_of,
 )
 from local.bench.run import Run
-from local.bench.tally import TURNED_AWAY, Tally
+from local.bench.tally import FINAL, Tally
 from local.bench.threshold import STEPS
 
 POINTS_MAX = 300
@@ -45,6 +45,7 @@ def metrics(run: Run) -> Metrics:
     rates = smoothed(tally, run.options.seconds)
     found |= {
         "pairs": tally.now.pairs,
+        "answers": tally.now.answers,
         "pairs_per_second": tally.now.pairs / tally.seconds,
         "visits_per_second": tally.now.good / tally.seconds,
         "requests_per_second": tally.now.answers / tally.seconds,
@@ -52,7 +53,7 @@ def metrics(run: Run) -> Metrics:
         "errors": tally.now.errors,
         "unexpected": tally.unexpected.total(),
         "turned_away": tally.now.turned_away,
-        "refused": sum(count for (_, status, _), count in outcomes.items() if status in (409, 410)),
+        "refused": sum(outcomes[kind] for kind in outcomes if kind[1:] in FINAL),
         "generator_cpu": tally.cpu_seconds / tally.seconds / run.options.processes,
     }
     if run.items:
@@ -107,9 +108,7 @@ def timeline(tally: Tally) -> dict[str, list[float | None]]:
     for begins, seconds, interval in tally.coarse(POINTS_MAX):
         steps = ("checkout", "purchase", "stats", "page", "item", "arrival")
         ranks = milliseconds(merged(interval.latencies[step] for step in steps))
-        by_kind = dict.fromkeys(("answers", "refused", "turned_away", "errors"), 0)
-        for (_, status, _), count in interval.outcomes.items():
-            by_kind[_kind(status)] += count
+        refused = sum(interval.outcomes[kind] for kind in interval.outcomes if kind[1:] in FINAL)
         lag = percentile(interval.latencies["lag"], 0.99)
         rows.append(
             {
@@ -117,7 +116,9 @@ def timeline(tally: Tally) -> dict[str, list[float | None]]:
                 "offered": interval.arrived / seconds,
                 "goodput": interval.good / seconds,
                 "pairs": count_of(interval.latencies["pair"]) / seconds,
-                **{kind: count / seconds for kind, count in by_kind.items()},
+                "refused": refused / seconds,
+                "turned_away": interval.turned_away / seconds,
+                "errors": interval.errors / seconds,
                 **{name: ranks.get(name) for name in ("p50", "p90", "p99")},
                 "lag_p99": lag * 1000 if lag is not None else None,
                 "generator_cpu": interval.cpu_seconds / seconds,
@@ -190,14 +191,6 @@ def growth(values: list[float]) -> float:
     """From the second fifth of the time, when all is warm, to the last; by their medians."""
     fifth = max(1, len(values) // 5)
     return median(values[-fifth:]) - median(values[fifth : 2 * fifth])
-
-
-def _kind(status: int) -> str:
-    if status in (409, 410):
-        return "refused"
-    if status in TURNED_AWAY:
-        return "turned_away"
-    return "answers" if status in (200, 201) else "errors"
 
 
 def _short(value: float | None) -> float | None:

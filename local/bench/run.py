@@ -92,7 +92,7 @@ class Runner:
     def _first_look(self) -> Stats:
         """The sale that is on, with enough of it left to sell."""
         options = self._options
-        if options.wait and options.scenario.name != "soak":
+        if options.wait and options.scenario.name not in ("browse", "soak"):
             return asyncio.run(service.sale_with_time(options.address, self._say))
         asyncio.run(service.health(options.address))
         return asyncio.run(service.stats(options.address))

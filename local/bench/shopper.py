@@ -10,13 +10,13 @@ from urllib.parse import quote
 from local.bench.address import Address
 from local.bench.connection import Connection
 from local.bench.response import Reply
-from local.bench.tally import TURNED_AWAY, Tally
+from local.bench.tally import FINAL, TURNED_AWAY, Tally
 from local.bench.wish import Wish
 
-RESEND_SECONDS_MAX = 10.0  # however long Retry-After asks for
+RESEND_SECONDS = 1.0  # unless Retry-After says
+RESEND_SECONDS_MAX = 10.0  # whatever it says
 RECONNECT_SECONDS = 0.1
 IDLE_SECONDS_MIN = 1.0  # a server may close a connection that was idle so long, as we send
-FINAL = {(409, "sold_out"), (410, "code_expired"), (410, "sale_ended")}
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,11 @@ class Shopper(Connection):
             tally.answered((step, reply.status, word), moment - self._asked, moment).good += 1
             tally.now.good += 1
             self._end()
-        elif reply.status in TURNED_AWAY and wait is not None:
+        elif reply.status in TURNED_AWAY and (wait is not None or not word):
+            # One without Retry-After must not be the service's own; its replies have a word.
             tally.turned_away((step, reply.status, word), moment)
             if self._patience.resends_max:
-                self._send_again(min(wait, RESEND_SECONDS_MAX))
+                self._send_again(RESEND_SECONDS if wait is None else min(wait, RESEND_SECONDS_MAX))
             else:
                 tally.unheard += step == "purchase"
                 self._end()

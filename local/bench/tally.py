@@ -9,6 +9,7 @@ from local.bench.response import Reply
 
 UNEXPECTED_KINDS_MAX = 10
 TURNED_AWAY = 429, 503  # nothing final happened: send it again
+FINAL = {(409, "sold_out"), (410, "code_expired"), (410, "sale_ended")}  # refused for good
 
 Outcome = tuple[str, int, str]  # step; status, 0 if there was no reply; error word, or what failed
 
@@ -27,6 +28,8 @@ class Interval:
 
     arrived: int = 0  # visits that were to begin in it
     good: int = 0  # visits that ended in it with a final answer
+    turned_away: int = 0  # replies
+    errors: int = 0  # requests without a reply, and replies that nobody should get
     cpu_seconds: float = 0.0  # of the generator
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     latencies: defaultdict[str, Histogram] = field(default_factory=_histograms)
@@ -35,6 +38,8 @@ class Interval:
         """Takes in another one's counts."""
         self.arrived += other.arrived
         self.good += other.good
+        self.turned_away += other.turned_away
+        self.errors += other.errors
         self.cpu_seconds += other.cpu_seconds
         self.outcomes.update(other.outcomes)
         for name, found in other.latencies.items():
@@ -110,7 +115,9 @@ class Tally:
 
     def turned_away(self, outcome: Outcome, moment: float) -> None:
         """Counts a reply that says: not now."""
-        self.at(moment).outcomes[outcome] += 1
+        interval = self.at(moment)
+        interval.outcomes[outcome] += 1
+        interval.turned_away += 1
         self.now.turned_away += 1
 
     def blame(self, step: str, reply: Reply, word: str, moment: float) -> None:
@@ -119,12 +126,16 @@ class Tally:
         if what not in self.unexpected and len(self.unexpected) >= UNEXPECTED_KINDS_MAX:
             what = "others"
         self.unexpected[what] += 1
-        self.at(moment).outcomes[step, reply.status, word] += 1
+        interval = self.at(moment)
+        interval.outcomes[step, reply.status, word] += 1
+        interval.errors += 1
         self.now.errors += 1
 
     def failed(self, step: str, kind: str, fault: str, moment: float) -> None:
         """Counts a request without a reply; `kind` is one word, `fault` says it in words."""
-        self.at(moment).outcomes[step, 0, kind] += 1
+        interval = self.at(moment)
+        interval.outcomes[step, 0, kind] += 1
+        interval.errors += 1
         self.faults[fault] += 1
         self.now.errors += 1
 

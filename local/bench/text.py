@@ -1,8 +1,12 @@
 """A report for the terminal: a screenful."""
 
+from textwrap import wrap
+
 from local.bench.figures import SHARES
 from local.bench.report import CLEAN, Report
 from local.bench.verdict import Judged
+
+COLUMNS = 90
 
 
 def summary(report: Report) -> str:
@@ -16,8 +20,8 @@ def summary(report: Report) -> str:
         *_outcomes(report),
         *_costs(report),
         "",
-        report.loop,
-        *(f"Note: {note}." for note in report.notes),
+        *wrap(report.loop, COLUMNS),
+        *(line for note in report.notes for line in wrap(f"Note: {note}.", COLUMNS)),
         *(f"THE GENERATOR WAS THE BOTTLENECK: {why}." for why in report.bottleneck),
         "",
         *(_threshold(threshold) for threshold in report.thresholds),
@@ -42,9 +46,9 @@ def _threshold(threshold: Judged) -> str:
 
 def _throughput(report: Report) -> list[str]:
     found = report.metrics
-    answers = found["requests_per_second"] * report.seconds
+    pairs, answers = found["pairs"], found["answers"]
     lines = [
-        f"{found['pairs']:,.0f} pairs and {answers:,.0f} answers in {report.seconds:.2f} s,",
+        f"{pairs:,.0f} pairs and {answers:,.0f} answers in {report.seconds:.2f} s,",
         f"{found['pairs_per_second']:,.0f} pairs/s, {found['visits_per_second']:,.0f} visits/s,",
         f"{found['requests_per_second']:,.0f} requests/s over {report.connections} connections",
     ]

@@ -32,6 +32,7 @@ KINDS: dict[str, str] = {
     **dict.fromkeys(
         (
             "pairs",
+            "answers",
             "pairs_per_second",
             "visits_per_second",
             "requests_per_second",

@@ -66,7 +66,7 @@ def test_a_crowd_that_goes_through_a_whole_sale(service: Running, tmp_path: Path
     assert "FAILS     pairs>0: measured 0" in soldout.stdout
     assert json.loads(result.read_text())["metrics"]["refused"] > 0
 
-    arrivals = ("--rate", "40", "--times", "2", "--connections", "20", "--duration", "2")
+    arrivals = ("--rate", "40", "--times", "2", "--duration", "2", "--processes", "2")
     mixed = bench(service, "mixed", *arrivals, "--threshold", "goodput_kept>=0", *files)
     assert mixed.returncode == 0, mixed.stdout + mixed.stderr
     told = json.loads(result.read_text())

@@ -50,7 +50,7 @@ async def test_busy_requests_are_sent_again_and_what_is_sold_is_a_final_answer()
 @pytest.mark.parametrize(
     "refusal",
     [
-        reply(503, b"{}"),
+        reply(503, b'{"error": "busy"}'),
         reply(500, b"oops"),
         reply(409, b'{"error": "limit_exceeded"}'),
         reply(200, b"{}"),
@@ -111,3 +111,9 @@ async def test_what_was_not_tried_in_time_is_counted() -> None:
     loop.start([shopper], done.set)
     loop.stop()
     assert (tally.not_tried, done.is_set()) == (7, True)
+
+
+async def test_a_gateway_in_front_that_throttles_has_turned_the_visitor_away() -> None:
+    """Its 429 and 503 have neither our words nor Retry-After: an ordinary pause, and again."""
+    tally = await shop(answering(reply(429, b'{"message": null}'), CODE, RECEIPT), visits=1)
+    assert (tally.now.pairs, tally.now.turned_away, tally.now.errors) == (1, 1, 0)

@@ -62,7 +62,8 @@ def test_urls_are_taken_apart(url: str, found: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["shop.example", "ftp://x", "http://", "http://x/?a=1", "http://x/ä b"]
+    "url",
+    ["shop.example", "ftp://x", "http://", "http://x/?a=1", "http://me:secret@x", "http://x/ä b"],
 )
 def test_what_is_no_url_of_a_deployment_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="--url"):
