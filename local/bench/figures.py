@@ -1,26 +1,19 @@
-"""The numbers of a run: metrics for thresholds, courses over time for plots."""
+"""The numbers of a run: percentiles, rates and costs, by the names that thresholds use."""
 
 from math import ceil
 from statistics import median
 
 from local.bench.family import Courses
-from local.bench.histogram import (
-    PER_E,
-    Histogram,
-    count_of,
-    merged,
-    percentile,
-    seconds_of,
-)
+from local.bench.histogram import Histogram, merged, percentile
 from local.bench.run import Run
 from local.bench.tally import FINAL, Tally
 from local.bench.threshold import STEPS
 
-POINTS_MAX = 300
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
+# All that have a latency of their own: a pair's is that of two, an arrival never got to ask.
+REQUESTS = ("checkout", "purchase", "stats", "page", "item", "arrival")
 SMOOTHED = 5  # intervals that a peak must last, so that a single lucky one is none
 GROWTH_SAMPLES_MIN = 20
-BARS_PER_FACTOR_OF_E = 5  # of the distribution's plot: each bar is 22% wider than the one before
 
 Metrics = dict[str, float]
 
@@ -73,8 +66,7 @@ def sold_before(tally: Tally) -> int:
 
 def of_requests(tally: Tally) -> Histogram:
     """All requests, whatever they asked for; and arrivals that never got to ask."""
-    steps = ("checkout", "purchase", "stats", "page", "item", "arrival")
-    return merged(tally.latencies(step) for step in steps)
+    return merged(tally.latencies(step) for step in REQUESTS)
 
 
 def smoothed(tally: Tally, seconds: float) -> list[float]:
@@ -102,72 +94,6 @@ def at_the_top(tally: Tally, seconds: float) -> float:
     return sum(interval.good for interval in part) / (width * tally.interval_seconds)
 
 
-def timeline(tally: Tally) -> dict[str, list[float | None]]:
-    """Rates a second and latencies in ms, at the middle of each interval."""
-    rows: list[dict[str, float | None]] = []
-    for begins, seconds, interval in tally.coarse(POINTS_MAX):
-        steps = ("checkout", "purchase", "stats", "page", "item", "arrival")
-        ranks = milliseconds(merged(interval.latencies[step] for step in steps))
-        refused = sum(interval.outcomes[kind] for kind in interval.outcomes if kind[1:] in FINAL)
-        lag = percentile(interval.latencies["lag"], 0.99)
-        rows.append(
-            {
-                "seconds": begins + seconds / 2,
-                "offered": interval.arrived / seconds,
-                "goodput": interval.good / seconds,
-                "pairs": count_of(interval.latencies["pair"]) / seconds,
-                "refused": refused / seconds,
-                "turned_away": interval.turned_away / seconds,
-                "errors": interval.errors / seconds,
-                **{name: ranks.get(name) for name in ("p50", "p90", "p99")},
-                "lag_p99": lag * 1000 if lag is not None else None,
-                "generator_cpu": interval.cpu_seconds / seconds,
-            }
-        )
-    names = rows[0] if rows else ()
-    return {name: [_short(row[name]) for row in rows] for name in names}
-
-
-def distribution(tally: Tally) -> dict[str, list[float]]:
-    """How many requests took how long: the upper ends of bars in ms, and a count for each."""
-    bars: dict[int, int] = {}
-    found = of_requests(tally)
-    if not found:
-        return {"ms": [], "requests": []}
-    width = PER_E // BARS_PER_FACTOR_OF_E
-    for bucket, count in found.items():
-        bars[bucket // width] = bars.get(bucket // width, 0) + count
-    span = range(min(bars), max(bars) + 1)
-    return {
-        "ms": [round(seconds_of((bar + 1) * width) * 1000, 4) for bar in span],
-        "requests": [float(bars.get(bar, 0)) for bar in span],
-    }
-
-
-def process_courses(courses: Courses) -> dict[str, object]:
-    """CPU in shares of a core and memory in MiB of each process or program, sample by sample."""
-    seconds = courses.seconds
-    cpu: dict[str, list[float | None]] = {}
-    memory: dict[str, list[float]] = {}
-    for name, course in courses.by_name.items():
-        used = course.cpu_seconds
-        label = f"{name} ({course.processes})" if course.processes > 1 else name
-        shares = (
-            (used[at] - used[at - 1]) / max(seconds[at] - seconds[at - 1], 1e-9)
-            for at in range(1, len(seconds))
-        )
-        cpu[label] = [None, *(_short(share) for share in shares)]
-        memory[label] = [round(value, 2) for value in course.memory_mib]
-    return {
-        "seconds": [round(moment, 3) for moment in seconds],
-        "cpu": cpu,
-        "memory_mib": memory,
-        "memory_is_pss": courses.memory_is_pss,
-        "unreadable": courses.unreadable,
-        "root": courses.root,
-    }
-
-
 def _costs(courses: Courses, seconds: float) -> Metrics:
     every = courses.by_name.values()
     totals = [sum(values) for values in zip(*(course.memory_mib for course in every), strict=True)]
@@ -191,7 +117,3 @@ def growth(values: list[float]) -> float:
     """From the second fifth of the time, when all is warm, to the last; by their medians."""
     fifth = max(1, len(values) // 5)
     return median(values[-fifth:]) - median(values[fifth : 2 * fifth])
-
-
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -172,20 +172,16 @@ def _unwatched(report: Report, name: str, title: str, unit: str) -> Plot:
 
 
 def _refusals(report: Report) -> Plot:
-    found, line = report.metrics, report.timeline
+    found = report.metrics
     return Plot(
         "refusals",
-        "Refusals and errors",
+        "Refusals and errors by kind",
         f"{found['refused']:,.0f} final refusals (sold out, expired), {found['turned_away']:,.0f}"
-        f" turned away (503 or 429: try again), {found['errors']:,.0f} errors. By kind in the"
-        " table of replies.",
+        f" turned away (503 or 429: try again), {found['errors']:,.0f} errors.",
         "seconds",
         "per second",
-        line.get("seconds", []),
-        {
-            name.replace("_", " "): line.get(name, [])
-            for name in ("refused", "turned_away", "errors")
-        },
+        report.timeline.get("seconds", []),
+        report.kinds,
     )
 
 

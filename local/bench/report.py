@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from local.bench import figures
+from local.bench import figures, timeline
 from local.bench.run import Run
 from local.bench.threshold import STEPS, Threshold
 from local.bench.verdict import Judged, judged, limits, queued
@@ -55,6 +55,7 @@ class Report:
     unheard: int
     capacity: float | None
     timeline: dict[str, list[float | None]]
+    kinds: dict[str, list[float | None]]
     distribution: dict[str, list[float]]
     inventory: dict[str, Any]
     service: dict[str, object] | None
@@ -105,15 +106,16 @@ class Report:
             reopened=tally.reopened,
             unheard=tally.unheard,
             capacity=run.capacity,
-            timeline=figures.timeline(tally),
-            distribution=figures.distribution(tally),
+            timeline=timeline.timeline(tally),
+            kinds=timeline.kinds(tally),
+            distribution=timeline.distribution(tally),
             inventory={
                 "seconds": [round(moment, 2) for moment in run.stock.seconds],
                 "left": run.stock.left,
                 "requests": run.stock.requests,
                 "failed": run.stock.failed,
             },
-            service=figures.process_courses(run.courses) if run.courses else None,
+            service=timeline.process_courses(run.courses) if run.courses else None,
             service_why_not=run.unwatched,
             problems=_problems(run),
         )

@@ -118,6 +118,8 @@ def test_the_page_holds_the_whole_report_as_json() -> None:
     assert told["thresholds"] == [
         {"text": "errors==0", "measured": 1, "holds": False, "wanted": True}
     ]
+    assert set(told["kinds"]) == {"503 overloaded", "timeout"}
+    assert sum(told["kinds"]["timeout"]) * 0.25 == 1
     assert told["metrics"]["p50"] == pytest.approx(25, rel=0.05)
     assert len(told["timeline"]["p99"]) == len(told["timeline"]["seconds"]) == 40
 
