@@ -29,7 +29,7 @@ def page(report: Report) -> str:
         plots="\n".join(_figure(plot) for plot in made),
         latencies=_latencies(report),
         replies=_replies(report),
-        library=_asset("uPlot.iife.min.js"),
+        library=f"/*\n{_asset('uPlot.LICENSE')}*/\n{_asset('uPlot.iife.min.js')}",
         data=_script_json({"plots": [asdict(plot) for plot in made]}),
         report=_script_json(json.loads(report.as_json())),
         script=_asset("page.js"),

@@ -69,7 +69,8 @@ class Report:
         found = figures.metrics(run)
         judgements = judged(own, found, wanted=False) + judged(thresholds, found, wanted=True)
         latencies = {step: tally.latencies(step) for step in (*STEPS, "arrival")}
-        requests = tally.outcomes().total()
+        # An arrival that found no connection was never a request.
+        requests = sum(count for kind, count in tally.outcomes().items() if kind[0] != "arrival")
         waited = queued(run)
         base = options.address
         return cls(

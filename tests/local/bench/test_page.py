@@ -104,7 +104,7 @@ def test_the_page_is_one_file_with_a_table_and_words_for_each_plot() -> None:
     assert all(a["aria-label"] for _, a in found if a.get("role") == "img")
     assert sum(tag == "figcaption" for tag, _ in found) == len(PLOTS)
     assert sum(tag == "details" for tag, _ in found) == len(PLOTS)
-    assert "uPlot" in text
+    assert "Permission is hereby granted" in text, "uPlot's licence goes where uPlot goes"
     assert NASTY not in text, "a reply could run as a script of the report"
 
 
