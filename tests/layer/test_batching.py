@@ -135,3 +135,24 @@ async def test_settled_waits_for_what_is_queued() -> None:
     await calls.settled()
     assert all(future.done() for future in futures)
     assert not calls._waiting
+
+
+async def test_between_two_batches_is_a_gap_and_whoever_is_alone_waits_for_nothing() -> None:
+    loop = asyncio.get_running_loop()
+    started: list[tuple[float, int]] = []
+
+    async def run(entries: list[int]) -> list[int]:
+        started.append((loop.time(), len(entries)))
+        return entries
+
+    calls: Batcher[int, int] = Batcher(run, size_max=50, waiting_max=1_000, gap_seconds=0.2)
+    began = loop.time()
+    await calls.add(1)
+    assert loop.time() - began < 0.2
+    await asyncio.gather(*(calls.add(n) for n in range(20)))
+    assert [size for _, size in started] == [1, 20]
+    assert started[1][0] - started[0][0] >= 0.2
+    await asyncio.gather(*(calls.add(n) for n in range(120)))
+    # The last batch began with the gap; a full one waits for nobody.
+    assert [size for _, size in started[2:]] == [50, 50, 20]
+    assert started[3][0] - started[2][0] < 0.2

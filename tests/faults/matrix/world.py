@@ -92,7 +92,7 @@ class World:
         await self.vanish()
         await self.inventory.close()
         await self.ledger.close()
-        self._backends.close()
+        await self._backends.close()
 
     # Processes
 
@@ -108,7 +108,7 @@ class World:
         """Let a process finish what it does, and stop it."""
         await service.background.settled()
         self._living.remove(service)
-        self._backends.take_back(service.ledger)
+        await self._backends.take_back(service.ledger)
         await service.close()
 
     async def vanish(self) -> None:

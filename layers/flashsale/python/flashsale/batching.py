@@ -26,10 +26,15 @@ class Batcher(Generic[Entry, Answer]):
         *,
         size_max: int,
         waiting_max: int,
+        gap_seconds: float = 0.0,
     ) -> None:
+        """`gap_seconds` is the least time between the starts of two batches, unless one is full:
+        those who come in between share the next. Nobody waits who is alone."""
         self._run = run
         self._size_max = size_max
         self._waiting_max = waiting_max
+        self._gap_seconds = gap_seconds
+        self._next_at = 0.0
         self._waiting: deque[tuple[Entry, asyncio.Future[Answer]]] = deque()
         self._draining: asyncio.Task[None] | None = None
 
@@ -56,10 +61,19 @@ class Batcher(Generic[Entry, Answer]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
+                if self._gap_seconds:
+                    await self._keep_gap()
                 size = min(len(self._waiting), self._size_max)
                 await self._answer([self._waiting.popleft() for _ in range(size)])
         finally:
             self._draining = None
+
+    async def _keep_gap(self) -> None:
+        clock = asyncio.get_running_loop().time
+        wait = self._next_at - clock()
+        if wait > 0 and len(self._waiting) < self._size_max:
+            await asyncio.sleep(wait)
+        self._next_at = clock() + self._gap_seconds
 
     async def _answer(self, batch: list[tuple[Entry, "asyncio.Future[Answer]"]]) -> None:
         try:

@@ -27,6 +27,7 @@ from flashsale.errors import (
     Unavailable,
     UnknownItem,
 )
+from flashsale.facts import Facts
 from flashsale.inventory import Checkout, Inventory, Verdict
 from flashsale.ledger import Decision, Ledger
 from flashsale.logs import logger
@@ -79,6 +80,7 @@ class Shop:
         self._attempts = attempts
         self._sales = sales
         self._background = background
+        self._facts = Facts(settings.sale_seconds)
         self.degraded = Degraded(settings.degraded_max)
 
     async def checkout(self, *, buyer: str, item: int) -> CheckoutSession:
@@ -98,18 +100,31 @@ class Shop:
             nonce=os.urandom(16).hex(),
             at_ms=self._sales.now_ms(),
         )
-        try:
-            asked, verdict = await self._ask(asked)
-            kept = self._settings.attempts_mode == "stream"
-        except (StoreDown, StoreSilent) as fault:
-            with self.degraded.one():
-                verdict = await self._ask_ledger(asked, fault)
-            kept = False
+        in_stream = self._settings.attempts_mode == "stream"
+        verdict = None if in_stream else self._known(asked)
+        kept = False
+        if verdict is None:
+            try:
+                asked, verdict = await self._ask(asked)
+                kept = in_stream
+            except (StoreDown, StoreSilent) as fault:
+                with self.degraded.one():
+                    verdict = await self._ask_ledger(asked, fault)
+            self._facts.learn(
+                asked.starts_at, item=asked.item, buyer=asked.buyer, word=verdict.word
+            )
         if not kept:
             await self._attempts.record(_attempt(asked, verdict.word))
         if verdict.word != "available":
             raise _REFUSALS[verdict.word]
         return self._session(asked, verdict.at_ms // 1_000)
+
+    def _known(self, asked: Checkout) -> Verdict | None:
+        """The refusal that Redis would give, where nothing can change it any more."""
+        word = self._facts.refusal(
+            asked.starts_at, item=asked.item, buyer=asked.buyer, now_ms=asked.at_ms
+        )
+        return Verdict(word, asked.at_ms) if word else None
 
     async def _ask(self, asked: Checkout) -> tuple[Checkout, Verdict]:
         """Ask the gate about the sale that is on, by Redis's clock."""

@@ -44,8 +44,9 @@ class Ledger:
         self._attempt_session = Session(settings, name="attempts", breaker=self.breaker)
         self._read_session = Session(settings, name="reads", breaker=self.breaker)
         sizes = {"size_max": settings.batch_max, "waiting_max": settings.waiting_max}
-        self._purchases = Batcher(self._commit_purchases, **sizes)
-        self._attempts = Batcher(self._commit_attempts, **sizes)
+        gap = settings.commit_gap_ms / 1_000
+        self._purchases = Batcher(self._commit_purchases, gap_seconds=gap, **sizes)
+        self._attempts = Batcher(self._commit_attempts, gap_seconds=gap, **sizes)
         self._look_ups = Batcher(self._read_verdicts, **sizes)
         self._fences = Batcher(self._commit_fences, **sizes)
 

@@ -1,4 +1,4 @@
-"""One PostgreSQL connection with a thread of its own, for callers on an event loop."""
+"""One PostgreSQL connection for all callers of an event loop, one after the other."""
 
 import asyncio
 import contextlib
@@ -8,9 +8,7 @@ import os
 import random
 import socket
 import ssl
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import pg8000.native
@@ -19,6 +17,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from flashsale.breaker import Breaker
 from flashsale.config import Settings
 from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
+from flashsale.ledger.bridge import LoopSocket, in_greenlet, wait
 
 Rows = Sequence[Sequence[Any]]
 
@@ -33,15 +32,16 @@ class _RolledBack(StoreDown):
 class Session:
     """Runs SQL files by name. The connection is made when first needed, and again when it breaks.
 
-    pg8000 is synchronous and wants one thread a connection. Every write of ours may run twice with
-    the effect of once, so what a broken connection or a deadlock leaves open is run once more.
+    Every write of ours may run twice with the effect of once, so what a broken connection or a
+    deadlock leaves open is run once more.
     """
 
     def __init__(self, settings: Settings, *, name: str, breaker: Breaker) -> None:
         self._settings = settings
         self._breaker = breaker
         self._name = name
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._turn = asyncio.Lock()
+        self._socket: LoopSocket | None = None
         self._connection: pg8000.native.Connection | None = None
         self._statements: dict[str, pg8000.native.PreparedStatement] = {}
         self._where = f"PostgreSQL at {settings.db_host}:{settings.db_port}"
@@ -55,9 +55,9 @@ class Session:
             EntryRejected: PostgreSQL refused a value; nothing was done.
         """
         self._breaker.check()
-        loop = asyncio.get_running_loop()
         try:
-            rows = await loop.run_in_executor(self._thread, self._run, statement, parameters)
+            async with self._turn:
+                rows = await in_greenlet(self._run, statement, parameters)
         except (_RolledBack, EntryRejected):
             self._breaker.succeeded()  # it answered
             raise
@@ -69,9 +69,11 @@ class Session:
 
     async def close(self) -> None:
         """Disconnect, after what is under way."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._hang_up)
-        self._thread.shutdown(wait=False)
+        async with self._turn:
+            opened = self._socket
+            self._hang_up()
+            if opened is not None:
+                await opened.closed()
 
     def _run(self, statement: str, parameters: dict[str, str | int]) -> Rows:
         was_connected = self._connection is not None
@@ -92,7 +94,7 @@ class Session:
     def _run_again(self, statement: str, parameters: dict[str, str | int]) -> Rows:
         """Run what PostgreSQL undid, a little later, so as not to meet the same other one again."""
         for pause in _ROLLED_BACK_PAUSES_SECONDS:
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            wait(asyncio.sleep(pause * random.uniform(0.5, 1.5)))  # noqa: S311 - jitter
             with contextlib.suppress(_RolledBack):
                 return self._run_once(statement, parameters)
         return self._run_once(statement, parameters)
@@ -114,10 +116,9 @@ class Session:
 
     def _prepared(self, statement: str) -> pg8000.native.PreparedStatement:
         try:
-            if self._connection is None:
-                self._connection = connect(self._settings, name=self._name)
+            connection = self._connection or self._connect()
             if statement not in self._statements:
-                self._statements[statement] = self._connection.prepare(sql(statement))
+                self._statements[statement] = connection.prepare(sql(statement))
         except DatabaseError as error:
             self._hang_up()
             raise StoreDown(f"{self._where} is out of reach: {_told(error)}") from error
@@ -129,7 +130,26 @@ class Session:
             raise kind(f"{self._where} is out of reach: {_told(lost)}") from lost
         return self._statements[statement]
 
+    def _connect(self) -> pg8000.native.Connection:
+        settings = self._settings
+        self._socket = wait(
+            LoopSocket.open(
+                settings,
+                tls=_tls(settings.db_sslmode) or None,
+                timeout_seconds=_socket_seconds(settings.db_timeout_ms),
+            )
+        )
+        try:
+            self._connection = _connection(
+                settings, self._socket, self._name, settings.db_timeout_ms, False
+            )
+        except BaseException:
+            wait(self._socket.abort())
+            raise
+        return self._connection
+
     def _hang_up(self) -> None:
+        self._socket = None
         connection, self._connection = self._connection, None
         self._statements.clear()
         if connection is not None:
@@ -137,38 +157,49 @@ class Session:
                 connection.close()
 
 
-def connect(
-    settings: Settings, *, name: str, timeout_ms: int | None = None
-) -> pg8000.native.Connection:
-    """Open a connection whose statements end within `db_timeout_ms`, or the time given."""
-    timeout_ms = timeout_ms or settings.db_timeout_ms
-    # The server gives up first, so that a timeout is an answer ("undone") where it can be.
-    seconds = (timeout_ms + 500) / 1_000
-    connection = socket.create_connection((settings.db_host, settings.db_port), seconds)
+def connect(settings: Settings, *, name: str, timeout_ms: int) -> pg8000.native.Connection:
+    """Open a connection that waits for its socket, for whoever has a thread to wait in; its
+    statements end within `timeout_ms`."""
+    seconds = _socket_seconds(timeout_ms)
+    opened = socket.create_connection((settings.db_host, settings.db_port), seconds)
     try:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return pg8000.native.Connection(
-            user=settings.db_user,
-            password=settings.db_password or None,
-            host=settings.db_host,
-            database=settings.db_name,
-            sock=connection,
-            ssl_context=_tls(settings.db_sslmode),
-            application_name=f"flashsale {name}",
-            startup_params={"statement_timeout": str(timeout_ms)},
-        )
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _connection(settings, opened, name, timeout_ms, _tls(settings.db_sslmode))
     except BaseException:
         # pg8000 would leave the socket of a failed handshake to the garbage collector, and a
         # long outage has many of them.
-        if connection.fileno() >= 0:
-            os.close(connection.detach())
+        if opened.fileno() >= 0:
+            os.close(opened.detach())
         raise
+
+
+def _connection(
+    settings: Settings,
+    opened: socket.socket | LoopSocket,
+    name: str,
+    timeout_ms: int,
+    tls: ssl.SSLContext | Literal[False],
+) -> pg8000.native.Connection:
+    return pg8000.native.Connection(
+        user=settings.db_user,
+        password=settings.db_password or None,
+        host=settings.db_host,
+        database=settings.db_name,
+        sock=opened,
+        ssl_context=tls,  # None would ask for TLS all the same, and take 30 ms to prepare for it
+        application_name=f"flashsale {name}",
+        startup_params={"statement_timeout": str(timeout_ms)},
+    )
+
+
+def _socket_seconds(timeout_ms: int) -> float:
+    """The server gives up first, so that a timeout is an answer ("undone") where it can be."""
+    return (timeout_ms + 500) / 1_000
 
 
 def _tls(sslmode: str) -> ssl.SSLContext | Literal[False]:
     if sslmode == "disable":
-        return False  # None would ask for TLS all the same, and take 30 ms to prepare for it
+        return False
     context = ssl.create_default_context()
     if sslmode == "require":  # as libpq means it: encrypted, whoever it is
         context.check_hostname = False
