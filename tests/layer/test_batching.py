@@ -137,22 +137,32 @@ async def test_settled_waits_for_what_is_queued() -> None:
     assert not calls._waiting
 
 
-async def test_between_two_batches_is_a_gap_and_whoever_is_alone_waits_for_nothing() -> None:
-    loop = asyncio.get_running_loop()
-    started: list[tuple[float, int]] = []
+async def test_a_batch_waits_for_a_quarter_of_the_crowd_and_not_for_ever() -> None:
+    crowd, sizes = 0, []
 
     async def run(entries: list[int]) -> list[int]:
-        started.append((loop.time(), len(entries)))
+        sizes.append(len(entries))
         return entries
 
-    calls: Batcher[int, int] = Batcher(run, size_max=50, waiting_max=1_000, gap_seconds=0.2)
-    began = loop.time()
-    await calls.add(1)
-    assert loop.time() - began < 0.2
-    await asyncio.gather(*(calls.add(n) for n in range(20)))
-    assert [size for _, size in started] == [1, 20]
-    assert started[1][0] - started[0][0] >= 0.2
-    await asyncio.gather(*(calls.add(n) for n in range(120)))
-    # The last batch began with the gap; a full one waits for nobody.
-    assert [size for _, size in started[2:]] == [50, 50, 20]
-    assert started[3][0] - started[2][0] < 0.2
+    calls: Batcher[int, int] = Batcher(
+        run, size_max=50, waiting_max=1_000, crowd=lambda: crowd, gather_seconds=0.05
+    )
+
+    async def one_by_one(count: int) -> None:
+        asked = []
+        for number in range(count):
+            asked.append(calls.add(number))
+            await asyncio.sleep(0)
+        await asyncio.gather(*asked)
+
+    for people, count, told in [
+        (0, 3, [1, 1, 1]),
+        (7, 3, [1, 1, 1]),  # a quarter of seven is less than two
+        (20, 10, [5, 5]),
+        (20, 7, [5, 2]),  # the last two wait in vain for three others
+        (400, 120, [50, 50, 20]),  # a full batch waits for nobody
+    ]:
+        crowd = people
+        sizes.clear()
+        await one_by_one(count)
+        assert sizes == told

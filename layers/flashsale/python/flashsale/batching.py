@@ -3,12 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 from flashsale.errors import EntryRejected, Overloaded
 
 Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
+
+
+class Bounds(TypedDict):
+    """How large a batch may be, and how many entries may wait for one."""
+
+    size_max: int
+    waiting_max: int
 
 
 class Batcher(Generic[Entry, Answer]):
@@ -26,15 +33,18 @@ class Batcher(Generic[Entry, Answer]):
         *,
         size_max: int,
         waiting_max: int,
-        gap_seconds: float = 0.0,
+        crowd: Callable[[], int] = lambda: 0,
+        gather_seconds: float = 0.0,
     ) -> None:
-        """`gap_seconds` is the least time between the starts of two batches, unless one is full:
-        those who come in between share the next. Nobody waits who is alone."""
+        """A batch waits until a quarter of the `crowd` has joined it, which counts all who are
+        about and may, but no longer than `gather_seconds`: nobody waits who is alone."""
         self._run = run
         self._size_max = size_max
         self._waiting_max = waiting_max
-        self._gap_seconds = gap_seconds
-        self._next_at = 0.0
+        self._crowd = crowd
+        self._gather_seconds = gather_seconds
+        self._enough = 0
+        self._gathering: asyncio.Future[None] | None = None
         self._waiting: deque[tuple[Entry, asyncio.Future[Answer]]] = deque()
         self._draining: asyncio.Task[None] | None = None
 
@@ -49,6 +59,8 @@ class Batcher(Generic[Entry, Answer]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((entry, future))
+        if self._gathering is not None and len(self._waiting) >= self._enough:
+            _let_go(self._gathering)
         if self._draining is None:
             self._draining = loop.create_task(self._drain())
         return future
@@ -61,19 +73,24 @@ class Batcher(Generic[Entry, Answer]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                if self._gap_seconds:
-                    await self._keep_gap()
+                await self._gather()
                 size = min(len(self._waiting), self._size_max)
                 await self._answer([self._waiting.popleft() for _ in range(size)])
         finally:
             self._draining = None
 
-    async def _keep_gap(self) -> None:
-        clock = asyncio.get_running_loop().time
-        wait = self._next_at - clock()
-        if wait > 0 and len(self._waiting) < self._size_max:
-            await asyncio.sleep(wait)
-        self._next_at = clock() + self._gap_seconds
+    async def _gather(self) -> None:
+        self._enough = min(self._crowd() // 4, self._size_max)
+        if len(self._waiting) >= self._enough:
+            return
+        loop = asyncio.get_running_loop()
+        gathering = self._gathering = loop.create_future()
+        timer = loop.call_later(self._gather_seconds, _let_go, gathering)
+        try:
+            await gathering
+        finally:
+            timer.cancel()
+            self._gathering = None
 
     async def _answer(self, batch: list[tuple[Entry, "asyncio.Future[Answer]"]]) -> None:
         try:
@@ -94,6 +111,11 @@ class Batcher(Generic[Entry, Answer]):
             return
         for (_, future), answer in zip(batch, answers, strict=False):
             _settle(future, answer)
+
+
+def _let_go(gathering: "asyncio.Future[None]") -> None:
+    if not gathering.done():
+        gathering.set_result(None)
 
 
 def _settle(future: "asyncio.Future[Answer]", answer: Answer | BaseException) -> None:

@@ -95,8 +95,8 @@ class Settings:
     batch_max: int = setting(
         200, "most calls that share one script call or commit", minimum=1, maximum=1_000
     )
-    commit_gap_ms: int = setting(
-        4, "least time between two commits of one kind in a process, ms", minimum=0, maximum=100
+    gather_ms: int = setting(
+        5, "longest that a commit waits for a crowd to join it, ms", minimum=0, maximum=100
     )
     waiting_max: int = setting(
         5_000, "most calls that wait for one store before 503", minimum=1, maximum=100_000

@@ -70,6 +70,11 @@ def _look(loop: asyncio.AbstractEventLoop) -> None:
     loop.call_later(_LOOK_SECONDS, _look, loop)
 
 
+def under_way() -> int:
+    """How many invocations the running loop has in progress."""
+    return len(_running.get(asyncio.get_running_loop(), ()))
+
+
 def mark_degraded() -> None:
     """Note that the running invocation is answered without Redis."""
     invocation = _current.get()

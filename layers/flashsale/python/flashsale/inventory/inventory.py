@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flashsale.batching import Batcher
+from flashsale.batching import Batcher, Bounds
 from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
 from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
@@ -56,10 +56,10 @@ class Inventory:
         self._pipeline = Pipeline(settings, self._connected)
         self.breaker = self._pipeline.breaker
         self.attempts = AttemptStream(settings, self._pipeline)
-        sizes = {"size_max": settings.batch_max, "waiting_max": settings.waiting_max}
-        self._checkouts = Batcher(self._check_checkouts, **sizes)
-        self._claims = Batcher(self._take_claims, **sizes)
-        self._confirmations = Batcher(self._confirm_sold, **sizes)
+        bounds = Bounds(size_max=settings.batch_max, waiting_max=settings.waiting_max)
+        self._checkouts = Batcher(self._check_checkouts, **bounds)
+        self._claims = Batcher(self._take_claims, **bounds)
+        self._confirmations = Batcher(self._confirm_sold, **bounds)
 
     # What buyers ask
 

@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flashsale.batching import Batcher
+from flashsale.batching import Batcher, Bounds
 from flashsale.breaker import Breaker
 from flashsale.catalog import item_names
 from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
+from flashsale.invocation import under_way
 from flashsale.ledger.session import Rows, Session
 from flashsale.model import Attempt, Sale, Sold
 
@@ -43,12 +44,16 @@ class Ledger:
         self._purchase_session = Session(settings, name="purchases", breaker=self.breaker)
         self._attempt_session = Session(settings, name="attempts", breaker=self.breaker)
         self._read_session = Session(settings, name="reads", breaker=self.breaker)
-        sizes = {"size_max": settings.batch_max, "waiting_max": settings.waiting_max}
-        gap = settings.commit_gap_ms / 1_000
-        self._purchases = Batcher(self._commit_purchases, gap_seconds=gap, **sizes)
-        self._attempts = Batcher(self._commit_attempts, gap_seconds=gap, **sizes)
-        self._look_ups = Batcher(self._read_verdicts, **sizes)
-        self._fences = Batcher(self._commit_fences, **sizes)
+        bounds = Bounds(size_max=settings.batch_max, waiting_max=settings.waiting_max)
+        wait = settings.gather_ms / 1_000
+        self._purchases = Batcher(
+            self._commit_purchases, crowd=under_way, gather_seconds=wait, **bounds
+        )
+        self._attempts = Batcher(
+            self._commit_attempts, crowd=under_way, gather_seconds=wait, **bounds
+        )
+        self._look_ups = Batcher(self._read_verdicts, **bounds)
+        self._fences = Batcher(self._commit_fences, **bounds)
 
     async def purchase(self, code: CheckoutCode) -> Decision:
         """Sell the code's item to its buyer, durably, or say what stands against it."""
