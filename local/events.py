@@ -21,6 +21,9 @@ Response = tuple[int, list[tuple[bytes, bytes]], bytes]
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
+# Of one body one length is told, and the connection is not the function's.
+_HOP_BY_HOP = frozenset(("content-length", "connection", "keep-alive", "transfer-encoding"))
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -89,9 +92,11 @@ def to_response(result: object) -> Response:
     fields = [
         _field(name, value)
         for name, value in (result.get("headers") or {}).items()
-        if name.lower() != "content-length"  # of one body, one length is told
+        if name.lower() not in _HOP_BY_HOP
     ]
-    if status not in (204, 304):
+    if status in (204, 304):
+        raw = b""
+    else:
         fields.append(_length(raw))
     fields += [_field("set-cookie", cookie) for cookie in result.get("cookies") or ()]
     return status, fields, raw

@@ -41,12 +41,13 @@ class Invoke:
         status, headers, content = (
             _failure(413, "too_large", "the body is too large")
             if body is None
-            else await self._respond(scope, body)
+            else await self.respond(scope, body)
         )
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _respond(self, scope: Scope, body: bytes) -> Response:
+    async def respond(self, scope: Scope, body: bytes) -> Response:
+        """Invoke the function with the event of a request: status, headers, body."""
         event = to_event(scope, body, route_key=self._route_key)
         try:
             return to_response(await self._function.invoke(event))
@@ -69,14 +70,14 @@ class Gateway(Starlette):
         """`exact` has the endpoint of a method and a path, where no pattern could come before."""
         super().__init__(routes=routes, lifespan=_lifespan)
         self.router.redirect_slashes = False
-        self._exact = exact
+        self.exact = exact
 
     def build_middleware_stack(self) -> Router:
         return self.router
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            endpoint = self._exact.get((scope["method"], scope["path"]))
+            endpoint = self.exact.get((scope["method"], scope["path"]))
             if endpoint is not None:
                 await endpoint(scope, receive, send)
                 return
@@ -97,7 +98,7 @@ def application(functions: list[LocalFunction]) -> Starlette:
         exact={
             (route.method, route.path): invoke
             for route, invoke in invocations
-            if route.method != "ANY" and "{" not in route.path and route.path != DEFAULT_ROUTE
+            if route.method not in ("ANY", "HEAD") and _is_exact(route.path)
         },
     )
 
@@ -129,6 +130,10 @@ def _pattern(path: str) -> re.Pattern[str]:
 
     pattern = re.sub(r"\\\{(\w+)(\\\+)?\\\}", parameter, re.escape(path))
     return re.compile(pattern + r"\Z", re.DOTALL)
+
+
+def _is_exact(path: str) -> bool:
+    return "{" not in path and path != DEFAULT_ROUTE
 
 
 def _rank(route: TemplateRoute) -> tuple[Any, ...]:

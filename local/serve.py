@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvicorn
 
+from local.express import ExpressProtocol
 from local.functions import load_functions
 from local.gateway import application
-from local.protocol import BoundedProtocol
 from local.template import Template
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
@@ -27,7 +27,7 @@ def main() -> None:
     settings = Settings.read()
     config = uvicorn.Config(
         application(load_functions(template)),
-        http=BoundedProtocol,
+        http=ExpressProtocol,
         loop="auto",
         ws="none",
         access_log=False,
