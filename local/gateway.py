@@ -84,7 +84,7 @@ class Gateway(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def application(functions: list[LocalFunction]) -> Starlette:
+def application(functions: list[LocalFunction]) -> Gateway:
     """Make the application: every HTTP route of every function, most specific first."""
     invocations = [
         (route, Invoke(function, route.key))

@@ -10,7 +10,7 @@ import uvicorn
 
 from local.express import ExpressProtocol
 from local.functions import load_functions
-from local.gateway import application
+from local.gateway import Gateway, application
 from local.template import Template
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
@@ -25,9 +25,20 @@ def main() -> None:
     from flashsale.config import Settings
 
     settings = Settings.read()
-    config = uvicorn.Config(
-        application(load_functions(template)),
-        http=ExpressProtocol,
+    config = configuration(application(load_functions(template)))
+    listener = listen(settings.host, settings.port)
+    # uvicorn stops by these, and raises them once more when it is done: let that be nothing.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(uvicorn.Server(config).serve(sockets=[listener]))
+
+
+def configuration(app: Gateway, http: type[asyncio.Protocol] = ExpressProtocol) -> uvicorn.Config:
+    """How uvicorn serves the gateway."""
+    return uvicorn.Config(
+        app,
+        http=http,
         loop="auto",
         ws="none",
         access_log=False,
@@ -36,12 +47,6 @@ def main() -> None:
         log_level="error",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    listener = listen(settings.host, settings.port)
-    # uvicorn stops by these, and raises them once more when it is done: let that be nothing.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -11,9 +11,10 @@ import httpx
 import pytest
 import uvicorn
 
+from local.express import ExpressProtocol
 from local.functions import load_functions
 from local.gateway import application
-from local.serve import listen
+from local.serve import configuration, listen
 from local.template import Template
 
 ECHO = "def handler(event, context):\n    return [event['routeKey'], event.get('pathParameters')]\n"
@@ -46,12 +47,12 @@ def add(tmp_path: Path) -> Add:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Serves the folder's template on a free port; its own loop and HTTP parser, as local.serve."""
+async def serving(
+    folder: Path, http: type[asyncio.Protocol] = ExpressProtocol
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Serves the folder's template on a free port, as local.serve does."""
     functions = load_functions(Template.read(folder / "template.yaml"))
-    config = uvicorn.Config(
-        application(functions), http="httptools", ws="none", log_level="warning", access_log=False
-    )
+    config = configuration(application(functions), http)
     server, listener = uvicorn.Server(config), listen("127.0.0.1", 0)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
