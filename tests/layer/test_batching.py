@@ -137,7 +137,7 @@ async def test_settled_waits_for_what_is_queued() -> None:
     assert not calls._waiting
 
 
-async def test_a_batch_waits_for_a_quarter_of_the_crowd_and_not_for_ever() -> None:
+async def test_a_batch_waits_for_half_of_the_crowd_and_not_for_ever() -> None:
     crowd, sizes = 0, []
 
     async def run(entries: list[int]) -> list[int]:
@@ -157,9 +157,9 @@ async def test_a_batch_waits_for_a_quarter_of_the_crowd_and_not_for_ever() -> No
 
     for people, count, told in [
         (0, 3, [1, 1, 1]),
-        (7, 3, [1, 1, 1]),  # a quarter of seven is less than two
-        (20, 10, [5, 5]),
-        (20, 7, [5, 2]),  # the last two wait in vain for three others
+        (3, 3, [1, 1, 1]),  # half of three is less than two
+        (10, 10, [5, 5]),
+        (10, 7, [5, 2]),  # the last two wait in vain for three others
         (400, 120, [50, 50, 20]),  # a full batch waits for nobody
     ]:
         crowd = people

@@ -36,7 +36,7 @@ class Batcher(Generic[Entry, Answer]):
         crowd: Callable[[], int] = lambda: 0,
         gather_seconds: float = 0.0,
     ) -> None:
-        """A batch waits until a quarter of the `crowd` has joined it, which counts all who are
+        """A batch waits until half of the `crowd` has joined it, which counts all who are
         about and may, but no longer than `gather_seconds`: nobody waits who is alone."""
         self._run = run
         self._size_max = size_max
@@ -80,7 +80,7 @@ class Batcher(Generic[Entry, Answer]):
             self._draining = None
 
     async def _gather(self) -> None:
-        self._enough = min(self._crowd() // 4, self._size_max)
+        self._enough = min(self._crowd() // 2, self._size_max)
         if len(self._waiting) >= self._enough:
             return
         loop = asyncio.get_running_loop()

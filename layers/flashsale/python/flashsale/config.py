@@ -96,7 +96,7 @@ class Settings:
         200, "most calls that share one script call or commit", minimum=1, maximum=1_000
     )
     gather_ms: int = setting(
-        5, "longest that a commit waits for a crowd to join it, ms", minimum=0, maximum=100
+        8, "longest that a commit waits for a crowd to join it, ms", minimum=0, maximum=100
     )
     waiting_max: int = setting(
         5_000, "most calls that wait for one store before 503", minimum=1, maximum=100_000
