@@ -92,8 +92,10 @@ def private_stores(postgres_options: Mapping[str, str] | None = None) -> Iterato
 
 
 @contextmanager
-def our_service(stores: Stores, *, processes: int) -> Iterator[Served]:
-    """Run the whole service, as `make run` does, on these stores."""
+def our_service(
+    stores: Stores, *, processes: int, more: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """Run the whole service, as `make run` does, on these stores; `more` is of its environment."""
     with _running(
         [sys.executable, "-m", "local.cli", "up"],
         folder=stores.folder / "service",
@@ -102,6 +104,7 @@ def our_service(stores: Stores, *, processes: int) -> Iterator[Served]:
             "WORKERS": str(processes),
             "SALE_SECONDS": str(SALE_SECONDS),
             "DATA_DIR": str(stores.folder / "service"),
+            **(more or {}),
         },
         target="/stats",
     ) as served:

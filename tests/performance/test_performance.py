@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
-from tests.performance import bare, plans, stage
+from tests.performance import bare, plans, process, stage
 from tests.performance.arbiter import Statement, Work
 from tests.performance.client import Address, ClientError, Connection
 from tests.performance.cpu import Meter, cpu_seconds
@@ -48,6 +49,16 @@ def test_ours_is_held_against_the_floor() -> None:
         assert cpu == pytest.approx(4)
     assert "pair against commit" in report(known)
     assert set(as_json(known)) == {"servers", "ratios"}
+
+
+def test_a_sample_belongs_to_the_innermost_of_our_files() -> None:
+    codes, shop = "/x/flashsale/codes.py", "/x/flashsale/shop.py"
+    assert process.part_of(f"/usr/hmac.py\n{codes}\n{shop}\n/x/flashsale/api.py") == "codes"
+    assert process.part_of(f"{shop}\n/x/functions/checkout/app.py") == "selling"
+    assert process.part_of("/usr/asyncio/runners.py") == "event loop"
+    parts = process.divided(Counter({"codes": 3, "event loop": 1}), 100.0)
+    assert (parts["codes"], parts["event loop"], parts["HTTP"]) == (75, 25, 0)
+    assert "codes" in process.report({"checkout": parts})
 
 
 def test_a_phase_is_divided_among_its_requests() -> None:
