@@ -7,6 +7,7 @@ and its result one write. Whatever is any different takes the usual way through 
 Starlette, which answer it just the same.
 """
 
+import asyncio
 import functools
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -23,6 +24,7 @@ class ExpressProtocol(BoundedProtocol):
     """Serves what `app.exact` has, a dictionary from method and path to `Invoke`, by itself."""
 
     _request: "_Request | None" = None
+    _idle_since = 0.0
 
     def on_message_begin(self) -> None:
         # uvicorn makes the scope here; it is made only when the usual way is taken.
@@ -44,9 +46,8 @@ class ExpressProtocol(BoundedProtocol):
         super().on_message_complete()
         request, self._request = self._request, None
         if request is not None:
-            task = self.loop.create_task(self._serve(request))
-            task.add_done_callback(self.tasks.discard)
-            self.tasks.add(task)
+            request.task = self.loop.create_task(self._serve(request))
+            self.tasks.add(request.task)
 
     def _express(self) -> "_Request | None":
         """A plain request that nothing stands before; None for all others."""
@@ -84,7 +85,51 @@ class ExpressProtocol(BoundedProtocol):
         self.headers.extend(headers)  # which the scope holds
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self._look_at(self.timeout_keep_alive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+        super().connection_lost(exc)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has had no request for as long as uvicorn lets it; look again
+        when it may have, if it had one."""
+        self.timeout_keep_alive_task = None
+        if self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._head_bytes or not self.cycle.response_complete:
+            left = self.timeout_keep_alive  # a request is arriving, or under way
+        if left > 0:
+            self._look_at(left)
+        else:
+            self.transport.close()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """A request has come: the timer goes on, and finds that it has."""
+
+    def _look_at(self, seconds: float) -> None:
+        # One timer a connection: making and cancelling one a request is dear.
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
     async def _serve(self, request: "_Request") -> None:
+        try:
+            await self._answer(request)
+        finally:
+            self.tasks.discard(request.task)
+
+    async def _answer(self, request: "_Request") -> None:
         status, headers, body = await request.endpoint.respond(request.scope, b"")
         if self.flow.write_paused:  # the client reads more slowly than it asks
             await self.flow.drain()
@@ -110,11 +155,13 @@ class _Request:
         "more_body",
         "response_complete",
         "scope",
+        "task",
     )
 
     def __init__(self, endpoint: Invoke, scope: Scope) -> None:
         self.endpoint = endpoint
         self.scope = scope
+        self.task: asyncio.Task[None] | None = None
         self.disconnected = False
         self.keep_alive = True
         self.more_body = True

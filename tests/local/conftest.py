@@ -48,11 +48,13 @@ def add(tmp_path: Path) -> Add:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, http: type[asyncio.Protocol] = ExpressProtocol
+    folder: Path, http: type[asyncio.Protocol] = ExpressProtocol, **settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Serves the folder's template on a free port, as local.serve does."""
+    """Serves the folder's template on a free port, as local.serve does but for `settings`, which
+    are uvicorn's."""
     functions = load_functions(Template.read(folder / "template.yaml"))
     config = configuration(application(functions), http)
+    vars(config).update(settings)
     server, listener = uvicorn.Server(config), listen("127.0.0.1", 0)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -150,3 +150,21 @@ async def test_a_shutdown_waits_for_the_answer_and_says_that_it_is_the_last(
     await writer.wait_closed()
     assert b"connection: close\r\n" in reply
     assert reply.endswith(b"\r\n\r\ndone")
+
+
+async def test_an_idle_connection_is_closed_and_no_other(add: Add, folder: Path) -> None:
+    code = "import asyncio\nasync def handler(event, context):\n    await asyncio.sleep(0.5)\n"
+    add("Slow", "GET /slow", code=code + "    return 'done'\n")
+    slow = PLAIN[0].replace(b"echo", b"slow") + b"\r\n"
+    async with serving(folder, timeout_keep_alive=0.2) as client:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        for _ in range(2):
+            writer.write(slow)
+            assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+        writer.write(slow[:10])
+        await asyncio.sleep(0.5)
+        writer.write(slow[10:])
+        assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        await writer.wait_closed()
