@@ -182,3 +182,21 @@ async def test_a_fault_tells_no_value(ledger: Ledger) -> None:
         await ledger.purchase(code(1, item=10**12, buyer="canary"))
     assert "canary" not in str(caught.value)
     assert str(10**12) not in str(caught.value)
+
+
+async def test_a_caller_that_gives_up_at_any_moment_leaves_nobody_a_wrong_answer(
+    settings: Settings,
+) -> None:
+    """While it connects, logs in, prepares or waits for the rows."""
+    gave_up = 0
+    for moment in range(40):
+        ledger = Ledger(settings)
+        asked = asyncio.ensure_future(ledger.count_sold(STARTS_AT))
+        await asyncio.sleep(moment / 2_000)
+        gave_up += asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        assert await ledger.sold_in_sale(STARTS_AT) == []
+        assert set(await ledger.durability()) == {"fsync", "full_page_writes", "synchronous_commit"}
+        assert await ledger.count_sold(STARTS_AT) is None
+        await ledger.close()
+    assert gave_up

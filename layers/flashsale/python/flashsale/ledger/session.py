@@ -128,6 +128,9 @@ class Session:
             self._hang_up()
             kind = StoreSilent if was_connected else StoreDown
             raise kind(f"{self._where} is out of reach: {_told(lost)}") from lost
+        except BaseException:
+            self._hang_up()  # given up in the middle of an answer, which nobody else may get
+            raise
         return self._statements[statement]
 
     def _connect(self) -> pg8000.native.Connection:
