@@ -1,9 +1,10 @@
 """Checkout codes: what was signed is read back, and nothing else is."""
 
 import base64
+import re
 
 import pytest
-from flashsale.codes import CodeSigner
+from flashsale.codes import CodeSigner, new_nonce
 from flashsale.errors import ConfigError, InvalidCode
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +109,23 @@ def test_one_code_gives_one_purchase_id_and_another_nonce_another(signer: CodeSi
 def test_a_nonce_is_random_unless_given(signer: CodeSigner) -> None:
     texts = {signer.mint(starts_at=0, item=1, expires_at=1, buyer="ann") for _ in range(100)}
     assert len(texts) == 100
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "hour"),
+    [(1_640_995_200, "f498"), (1_640_998_800, "f499"), (65_536 * 3_600, "0000")],
+)
+def test_nonces_and_purchase_ids_begin_with_the_hour_of_their_sale(
+    signer: CodeSigner, starts_at: int, hour: str
+) -> None:
+    """Sales of different hours share no pages of the ledger's index, and an id tells its hour."""
+    text = signer.mint(starts_at=starts_at, item=7, expires_at=starts_at + 900, buyer="ann")
+    code = signer.read(text)
+    assert code.nonce.startswith(hour)
+    assert code.purchase_id.startswith(f"purchase_{hour}")
+    nonces = {new_nonce(starts_at) for _ in range(100)}
+    assert all(re.fullmatch(hour + "[0-9a-f]{28}", nonce) for nonce in nonces)
+    assert len({nonce[4:] for nonce in nonces}) == 100
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 Layout, before base64url without padding: version (1 byte), key id (1), sale's start (4, Unix
 seconds), item (2), expiry (4, Unix seconds), nonce (16), buyer (1 to 64 ASCII), tag (16: the first
 half of HMAC-SHA256 over all before it). Integers are big-endian. The nonce is the idempotency key
-of the purchase, and the purchase's id derives from it.
+of the purchase, and the purchase's id derives from it. Both begin with the number of the sale's
+hour: so they lie together in the ledger's index, and tell whoever has only a purchase's id which
+sale to look in.
 """
 
 import base64
@@ -21,6 +23,7 @@ _VERSION = 1
 _HEAD = struct.Struct(">BBIHI16s")
 _TAG_BYTES = 16
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]{60,144}")
+_HOURS = 65_536  # what two bytes hold: it begins anew after seven years
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,10 @@ class CodeSigner:
     def mint(
         self, *, starts_at: int, item: int, expires_at: int, buyer: str, nonce: bytes | None = None
     ) -> str:
-        """Sign a new code. `nonce` is 16 random bytes unless given."""
+        """Sign a new code. `nonce` is 16 bytes, new ones unless given."""
         key_id = self._signing_id
-        head = _HEAD.pack(_VERSION, key_id, starts_at, item, expires_at, nonce or os.urandom(16))
+        nonce = nonce or bytes.fromhex(new_nonce(starts_at))
+        head = _HEAD.pack(_VERSION, key_id, starts_at, item, expires_at, nonce)
         body = head + buyer.encode("ascii")
         tag = hmac.digest(self._keys[key_id], body, "sha256")[:_TAG_BYTES]
         return base64.urlsafe_b64encode(body + tag).rstrip(b"=").decode("ascii")
@@ -100,9 +104,19 @@ class CodeSigner:
             expires_at=expires_at,
             nonce=nonce.hex(),
             buyer=body[_HEAD.size :].decode("ascii"),
-            purchase_id=_purchase_id(key, nonce),
+            purchase_id=_purchase_id(key, nonce, starts_at),
         )
 
 
-def _purchase_id(key: bytes, nonce: bytes) -> str:
-    return f"purchase_{hmac.digest(key, b'purchase' + nonce, 'sha256')[:8].hex()}"
+def new_nonce(starts_at: int) -> str:
+    """Make the nonce of a new code: 32 hex digits, four for the sale's hour and the rest random."""
+    return _hour(starts_at) + os.urandom(14).hex()
+
+
+def _purchase_id(key: bytes, nonce: bytes, starts_at: int) -> str:
+    digest = hmac.digest(key, b"purchase" + nonce, "sha256")
+    return f"purchase_{_hour(starts_at)}{digest[:6].hex()}"
+
+
+def _hour(starts_at: int) -> str:
+    return f"{starts_at // 3_600 % _HOURS:04x}"

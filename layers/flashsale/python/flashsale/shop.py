@@ -2,13 +2,12 @@
 
 import asyncio
 import dataclasses
-import os
 import random
 from dataclasses import dataclass
 
 from flashsale.attempts import Attempts
 from flashsale.background import Background
-from flashsale.codes import CheckoutCode, CodeSigner
+from flashsale.codes import CheckoutCode, CodeSigner, new_nonce
 from flashsale.config import Settings
 from flashsale.degraded import Degraded
 from flashsale.errors import (
@@ -93,11 +92,12 @@ class Shop:
         """
         if not 1 <= item <= self._settings.items_per_sale:
             raise UnknownItem
+        starts_at = self._sales.current().starts_at
         asked = Checkout(
-            starts_at=self._sales.current().starts_at,
+            starts_at=starts_at,
             buyer=buyer,
             item=item,
-            nonce=os.urandom(16).hex(),
+            nonce=new_nonce(starts_at),
             at_ms=self._sales.now_ms(),
         )
         in_stream = self._settings.attempts_mode == "stream"
