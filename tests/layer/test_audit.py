@@ -24,6 +24,11 @@ ELEVEN = """
     select gen_random_uuid(), state, sale, 100 + n, 'eve', 1 + (n - 1) % 10, 'purchase_' || n
     from purchases, generate_series(1, 11) n where item = 1
 """
+TORN = """
+    alter table purchases drop constraint purchases_pkey;
+    insert into purchases (code_id, state, sale, item, buyer)
+    select code_id, 'void', sale, item, buyer from purchases where item = 1
+"""
 UNLEASED = "held without a lease, or leased without a hold"
 
 
@@ -57,6 +62,9 @@ async def test_a_sound_sale_has_no_findings(service: Service) -> None:
         (ELEVEN, "buyers with more than ten items"),
         ("update purchases set purchase_id = 'purchase_4711' where item = 1",
          "purchase ids that are none of ours"),
+        ("update purchases set purchase_id = 'purchase_00000000000000aa' where item in (1, 2)",
+         "purchase ids of more than one code"),
+        (TORN, "codes both sold and void"),
         ("delete from purchases where item = 1", "sold in Redis, not in the ledger"),
         ("update purchases set created_at = created_at + interval '2 days' where item = 1",
          "sold outside the hour"),

@@ -17,7 +17,11 @@ create table items (
 );
 
 -- One row per code that was ever decided. The primary key makes a code sell once however often it
--- is sent; a void row, written first, makes a late insert of the same code lose.
+-- is sent; a void row, written first, makes a late insert of the same code lose. Codes begin with
+-- their sale's hour, so that all rows of a sale go to the same few pages of the index.
+--
+-- purchase_id follows from the code and decides nothing. Were it unique, two that happen to be alike
+-- would refuse a good code as long as it lives; the audit looks for them instead.
 create table purchases (
     code_id uuid primary key,
     state text not null,
@@ -25,7 +29,7 @@ create table purchases (
     item integer not null,
     buyer text not null,
     slot integer,
-    purchase_id text unique,
+    purchase_id text,
     created_at timestamptz not null default clock_timestamp(),
     constraint purchases_state check (
         case state
@@ -39,6 +43,8 @@ create table purchases (
 -- These two indexes keep the promises; everything before them is only fast.
 create unique index purchases_item_once on purchases (sale, item) where state = 'sold';
 create unique index purchases_ten_a_buyer on purchases (sale, buyer, slot) where state = 'sold';
+-- For the audit, which would read all sales' rows to find the few void ones of one.
+create index purchases_void on purchases (sale) where state = 'void';
 
 -- Partitions are made by keep_attempts, a day each, so that old days are dropped and not deleted.
 create table attempts (
