@@ -1,6 +1,7 @@
 """Purchases in the ledger: one code, one row, and a refusal that names what stands against it."""
 
 import asyncio
+import dataclasses
 import uuid
 from collections.abc import AsyncIterator, Callable
 
@@ -9,7 +10,7 @@ from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
 from flashsale.errors import EntryRejected
 from flashsale.ledger import Decision, Ledger
-from flashsale.model import Sold
+from flashsale.model import Attempt, Calendar, Sold
 
 from tests.conftest import Rows
 from tests.layer.conftest import STARTS_AT, code, nonce
@@ -55,6 +56,16 @@ async def test_two_batches_with_the_same_codes_sell_each_once(
     await other.close()
 
 
+async def test_two_purchase_ids_that_happen_to_be_alike_refuse_nobody(
+    ledger: Ledger, query: Callable[..., Rows]
+) -> None:
+    first = code(1, item=1)
+    second = dataclasses.replace(code(2, item=2), purchase_id=first.purchase_id)
+    assert (await ledger.purchase(first)).word == "sold"
+    assert (await ledger.purchase(second)).word == "sold"
+    assert query("select count(*) from purchases") == [[2]]
+
+
 async def test_a_taken_item_names_its_winner(ledger: Ledger) -> None:
     await ledger.purchase(code(1, item=7, buyer="ann"))
     taken = Decision("item_taken", Sold(STARTS_AT, 7, nonce(1), "ann"))
@@ -97,6 +108,27 @@ async def test_a_taken_item_uses_up_no_slot(ledger: Ledger, query: Callable[...,
     assert (taken.word, fits.word) == ("item_taken", "sold")
     slots = query("select slot from purchases where buyer = 'ann' order by slot")
     assert slots == [[slot] for slot in range(1, 11)]
+
+
+async def test_in_a_batch_with_refused_ones_the_others_sell_in_the_lowest_free_slots(
+    ledger: Ledger, query: Callable[..., Rows]
+) -> None:
+    """A code that has sold, one that is void, a taken item, and buyers with gaps in their slots."""
+    await asyncio.gather(*(ledger.purchase(code(n, item=n)) for n in range(1, 9)))
+    query("delete from purchases where slot in (2, 5)")
+    await ledger.purchase(code(50, item=50, buyer="bob"))
+    await ledger.fence(code(51, item=51, buyer="bob"))
+    codes = [
+        code(50, item=50, buyer="bob"),
+        code(51, item=51, buyer="bob"),
+        code(52, item=1, buyer="bob"),
+        *(code(n, item=n) for n in range(61, 67)),
+    ]
+    decisions = await asyncio.gather(*map(ledger.purchase, codes))
+    words = ["sold", "void", "item_taken", *["sold"] * 4, "limit", "limit"]
+    assert [decision.word for decision in decisions] == words
+    slots = query("select item, slot from purchases where item > 60 order by item")
+    assert slots == [[61, 2], [62, 5], [63, 9], [64, 10]]
 
 
 async def test_looking_up_decides_nothing(ledger: Ledger, query: Callable[..., Rows]) -> None:
@@ -163,6 +195,28 @@ async def test_a_row_that_can_t_be_stored_fails_alone(
     assert rows == [[_uuid(int(c.nonce, 16)), c.item, c.buyer] for c in codes]
 
 
+async def test_an_attempt_sent_again_is_kept_once_and_its_neighbours_too(
+    ledger: Ledger, query: Callable[..., Rows]
+) -> None:
+    await ledger.open_sale(Calendar(3_600, 10).sale_starting(STARTS_AT))
+    await ledger.record(attempt(1))
+    await asyncio.gather(*(ledger.record(attempt(number)) for number in (1, 2, 3, 2)))
+    assert query("select code_id from attempts order by code_id") == [[_uuid(n)] for n in (1, 2, 3)]
+
+
+async def test_an_attempt_that_can_t_be_stored_fails_alone(
+    ledger: Ledger, query: Callable[..., Rows]
+) -> None:
+    await ledger.open_sale(Calendar(3_600, 10).sale_starting(STARTS_AT))
+    poisoned = dataclasses.replace(attempt(2), buyer="nul\0")
+    kept = await asyncio.gather(
+        *map(ledger.record, (attempt(1), poisoned, attempt(3))), return_exceptions=True
+    )
+    assert (kept[0], kept[2]) == (None, None)
+    assert isinstance(kept[1], EntryRejected)
+    assert query("select code_id from attempts order by code_id") == [[_uuid(n)] for n in (1, 3)]
+
+
 async def test_what_was_sold_is_told_by_sale_and_by_buyer(ledger: Ledger) -> None:
     for n in range(1, 4):
         await ledger.purchase(code(n, item=n, buyer="bob" if n == 3 else "ann"))
@@ -173,6 +227,17 @@ async def test_what_was_sold_is_told_by_sale_and_by_buyer(ledger: Ledger) -> Non
     assert sorted(await ledger.sold_to_buyer(STARTS_AT, "ann"), key=lambda s: s.item) == mine
     assert await ledger.sold_to_buyer(STARTS_AT, "zoe") == []
     assert await ledger.count_sold(STARTS_AT) is None
+
+
+def attempt(number: int) -> Attempt:
+    return Attempt(
+        at_ms=STARTS_AT * 1_000,
+        nonce=nonce(number),
+        starts_at=STARTS_AT,
+        buyer="ann",
+        item=number,
+        outcome="available",
+    )
 
 
 def _uuid(number: int) -> uuid.UUID:

@@ -134,6 +134,7 @@ def parameters(starts_at: int) -> dict[str, Parameters]:
         "open_sale": {**times, "id": "sale_of_the_plans", "total": SOLD, "names": names},
         "purchase": sells,
         "record_attempts": attempts,
+        "record_attempts_again": attempts,
         "sold_in_sale": sale,
         "sold_to_buyer": {**sale, "buyer": "buyer-1"},
         "unlock_opening": sale,

@@ -1,6 +1,6 @@
 """Bugs planted in what PostgreSQL runs."""
 
-from tests.faults.mutations.mutation import bug, matrix, slot_race
+from tests.faults.mutations.mutation import bug, layer, matrix, slot_race
 
 _TABLES = "ledger/migrations/0001_ledger.sql"
 _FUNCTIONS = "ledger/migrations/0002_functions.sql"
@@ -13,7 +13,7 @@ IN_SQL = {
     ),
     "no_slot_index": bug(
         "two rows may have one slot of a buyer",
-        slot_race("test_whoever_comes_second_looks_again[9-limit]"),
+        slot_race("test_whoever_comes_second_looks_again[9-limit-at_once]"),
         (_TABLES, "create unique index purchases_ten", "create index purchases_ten"),
     ),
     "no_code_key": bug(
@@ -54,12 +54,27 @@ IN_SQL = {
     ),
     "no_second_round": bug(
         "whoever loses a slot to a concurrent commit does not try again",
-        slot_race("test_whoever_comes_second_looks_again[8-sold]"),
+        slot_race("test_whoever_comes_second_looks_again[8-sold-row_by_row]"),
         (_FUNCTIONS, "for round in 1..12 loop", "for round in 1..1 loop"),
+    ),
+    "conflict_taken_for_sold": bug(
+        "a batch that met a conflict is taken for sold, though nothing of it is",
+        layer("test_ledger.py::test_a_taken_item_names_its_winner"),
+        (_FUNCTIONS, "        null; -- a row that has no slot", "        return; -- a row"),
+    ),
+    "no_slot_is_an_error": bug(
+        "whoever has ten items makes the whole batch fail",
+        layer("test_ledger.py::test_the_eleventh_item_is_refused_and_another_sale_s_is_not"),
+        (_FUNCTIONS, "when unique_violation or check_violation then", "when unique_violation then"),
+    ),
+    "unique_purchase_id": bug(
+        "two purchase ids that happen to be alike refuse a good code",
+        layer("test_ledger.py::test_two_purchase_ids_that_happen_to_be_alike_refuse_nobody"),
+        (_TABLES, "    purchase_id text,\n", "    purchase_id text unique,\n"),
     ),
     "attempts_clash": bug(
         "an attempt that is stored twice is an error",
         matrix("persist_attempts-loses_reply-stores_keep-same_again"),
-        ("ledger/sql/record_attempts.sql", "on conflict do nothing", ""),
+        ("ledger/sql/record_attempts_again.sql", "on conflict do nothing", ""),
     ),
 }

@@ -10,6 +10,7 @@ from flashsale.breaker import Breaker
 from flashsale.catalog import item_names
 from flashsale.codes import CheckoutCode
 from flashsale.config import Settings
+from flashsale.errors import EntryRejected
 from flashsale.invocation import under_way
 from flashsale.ledger.session import Rows, Session
 from flashsale.model import Attempt, Sale, Sold
@@ -160,15 +161,18 @@ class Ledger:
         return [code.nonce in sold for code in codes]
 
     async def _commit_attempts(self, attempts: list[Attempt]) -> list[None]:
-        await self._attempt_session.run(
-            "record_attempts",
-            at_ms=_joined(attempt.at_ms for attempt in attempts),
-            codes=_joined(attempt.nonce for attempt in attempts),
-            sales=_joined(attempt.starts_at for attempt in attempts),
-            buyers=_joined(attempt.buyer for attempt in attempts),
-            items=_joined(attempt.item for attempt in attempts),
-            outcomes=_joined(attempt.outcome for attempt in attempts),
-        )
+        columns = {
+            "at_ms": _joined(attempt.at_ms for attempt in attempts),
+            "codes": _joined(attempt.nonce for attempt in attempts),
+            "sales": _joined(attempt.starts_at for attempt in attempts),
+            "buyers": _joined(attempt.buyer for attempt in attempts),
+            "items": _joined(attempt.item for attempt in attempts),
+            "outcomes": _joined(attempt.outcome for attempt in attempts),
+        }
+        try:
+            await self._attempt_session.run("record_attempts", **columns)
+        except EntryRejected:  # perhaps because one of them is kept already
+            await self._attempt_session.run("record_attempts_again", **columns)
         return [None] * len(attempts)
 
 
