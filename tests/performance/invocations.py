@@ -100,10 +100,11 @@ class Functions:
         """Start a function `colds` times, and let the last one answer `warms` times more."""
         cold = [self._start(name, 1) for _ in range(colds)]
         with self._stores.redis() as client, self._stores.sql() as sql:
-            before, written = Look.at(client), _commits(sql)
+            sql.run("create extension if not exists pg_walinspect")
+            before, since = Look.at(client), _flushed(sql)
             warm = self._start(name, 1 + warms)
             work = Look.at(client).since(before)
-            commits = _commits(sql) - written - 1  # the second look's own
+            commits = _commits(sql, since)
         return Cost(
             name,
             statistics.median(one["import_ms"] for one in cold),
@@ -220,10 +221,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _commits(sql: Any) -> int:
-    """Transactions that wrote something: each takes a number, and so does asking."""
-    ((number,),) = sql.run("select pg_current_xact_id()::text")
-    return int(number)
+def _flushed(sql: Any) -> str:
+    ((lsn,),) = sql.run("select pg_current_wal_flush_lsn()::text")
+    return str(lsn)
+
+
+def _commits(sql: Any, since: str) -> int:
+    """Transactions that wrote something; not by their numbers, of which one may take several."""
+    ((count,),) = sql.run(
+        "select coalesce(sum(count), 0)::integer from pg_get_wal_stats("
+        "cast(:since as pg_lsn), cast(:until as pg_lsn), true)"
+        " where \"resource_manager/record_type\" = 'Transaction/COMMIT'",
+        since=since,
+        until=_flushed(sql),
+    )
+    return int(count)
 
 
 if __name__ == "__main__":
