@@ -44,8 +44,9 @@ class CodeSigner:
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         if not keys:
             raise ConfigError("CODE_KEYS is empty, so no checkout code can be signed")
-        self._keys = dict(keys)
-        self._signing_id = next(iter(self._keys))
+        # Each key's part of the digest is computed once, and copied.
+        self._macs = {key_id: hmac.new(key, digestmod="sha256") for key_id, key in keys.items()}
+        self._signing_id = next(iter(self._macs))
 
     @classmethod
     def parse(cls, text: str) -> "CodeSigner":
@@ -73,7 +74,7 @@ class CodeSigner:
         nonce = nonce or bytes.fromhex(new_nonce(starts_at))
         head = _HEAD.pack(_VERSION, key_id, starts_at, item, expires_at, nonce)
         body = head + buyer.encode("ascii")
-        tag = hmac.digest(self._keys[key_id], body, "sha256")[:_TAG_BYTES]
+        tag = _digest(self._macs[key_id], body)[:_TAG_BYTES]
         return base64.urlsafe_b64encode(body + tag).rstrip(b"=").decode("ascii")
 
     def read(self, text: str) -> CheckoutCode:
@@ -89,10 +90,10 @@ class CodeSigner:
         except binascii.Error:
             raise InvalidCode from None
         body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
-        key = self._keys.get(body[1])
-        if body[0] != _VERSION or key is None:
+        mac = self._macs.get(body[1])
+        if body[0] != _VERSION or mac is None:
             raise InvalidCode
-        if not hmac.compare_digest(hmac.digest(key, body, "sha256")[:_TAG_BYTES], tag):
+        if not hmac.compare_digest(_digest(mac, body)[:_TAG_BYTES], tag):
             raise InvalidCode
         # base64 lets the last character's spare bits vary; one code has one spelling.
         if base64.urlsafe_b64encode(raw).rstrip(b"=") != text.encode("ascii"):
@@ -104,7 +105,7 @@ class CodeSigner:
             expires_at=expires_at,
             nonce=nonce.hex(),
             buyer=body[_HEAD.size :].decode("ascii"),
-            purchase_id=_purchase_id(key, nonce, starts_at),
+            purchase_id=_purchase_id(mac, nonce, starts_at),
         )
 
 
@@ -113,8 +114,14 @@ def new_nonce(starts_at: int) -> str:
     return _hour(starts_at) + os.urandom(14).hex()
 
 
-def _purchase_id(key: bytes, nonce: bytes, starts_at: int) -> str:
-    digest = hmac.digest(key, b"purchase" + nonce, "sha256")
+def _digest(mac: hmac.HMAC, message: bytes) -> bytes:
+    mac = mac.copy()
+    mac.update(message)
+    return mac.digest()
+
+
+def _purchase_id(mac: hmac.HMAC, nonce: bytes, starts_at: int) -> str:
+    digest = _digest(mac, b"purchase" + nonce)
     return f"purchase_{_hour(starts_at)}{digest[:6].hex()}"
 
 
