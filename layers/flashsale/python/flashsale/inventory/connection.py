@@ -1,7 +1,7 @@
 """One connection to Redis: RESP2 over TCP or TLS, on the event loop itself.
 
-redis-py's own would do, but for 200 ms that `import redis` takes of every cold start, and two tasks
-woken up for a reply. hiredis, which it rests on, packs and parses here too.
+redis-py's own would do, but importing it took 53 of the 180 ms that a cold start imports, and it wakes
+a task for each reply. hiredis, which it rests on, packs and parses here too.
 """
 
 import asyncio
