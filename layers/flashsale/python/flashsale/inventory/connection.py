@@ -1,6 +1,6 @@
 """One connection to Redis: RESP2 over TCP or TLS, on the event loop itself.
 
-redis-py's own would do, but importing it took 53 of the 180 ms that a cold start imports, and it wakes
+redis-py's own would do, but importing it took 53 of the 180 ms of a cold start, and it wakes
 a task for each reply. hiredis, which it rests on, packs and parses here too.
 """
 
