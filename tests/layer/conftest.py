@@ -13,6 +13,7 @@ from flashsale.config import Settings
 from flashsale.inventory.connection import Argument, Reply
 from flashsale.inventory.pipeline import Pipeline
 from flashsale.inventory.script import sale_key, script
+from flashsale.ledger import Ledger
 
 from local.stores import Valkey
 from tests.conftest import CODE_KEYS
@@ -174,6 +175,13 @@ async def abandoned(service: Service, buyer: str, item: int) -> tuple[str, Check
     code = SIGNER.read(text)
     assert (await service.inventory.claim(code)).word == "claimed"
     return text, code
+
+
+@pytest.fixture
+async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
+    made = Ledger(settings)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 from flashsale.codes import CheckoutCode
@@ -14,13 +14,6 @@ from flashsale.model import Attempt, Calendar, Sold
 
 from tests.conftest import Rows
 from tests.layer.conftest import STARTS_AT, code, nonce
-
-
-@pytest.fixture
-async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    made = Ledger(settings)
-    yield made
-    await made.close()
 
 
 async def test_a_code_sells_its_item_in_the_first_slot(

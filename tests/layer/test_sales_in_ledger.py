@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pg8000.native
 import pytest
@@ -18,13 +18,6 @@ from tests.layer.conftest import STARTS_AT, nonce
 Query = Callable[..., Rows]
 SALE = Sale(STARTS_AT, STARTS_AT + 3_600, 10_000)
 DAY = 86_400
-
-
-@pytest.fixture
-async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    made = Ledger(settings)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

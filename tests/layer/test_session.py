@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import socket
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from flashsale.config import Settings
@@ -17,13 +17,6 @@ from tests.layer.conftest import STARTS_AT, code
 Query = Callable[..., Rows]
 HANDSHAKES_FAIL = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 WaitUntil = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
-
-
-@pytest.fixture
-async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    made = Ledger(settings)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

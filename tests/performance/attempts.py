@@ -4,7 +4,6 @@ Two private services take turns: one with an empty ledger, one whose current sal
 attempts. The same checkouts and refusals to both, and the CPU that a request takes.
 """
 
-import argparse
 import json
 import random
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from local.stores import StoreError
-from tests.performance import plans, stage
+from tests.performance import options, plans, stage
 from tests.performance.client import ClientError
 from tests.performance.cpu import Meter
 from tests.performance.floor import PARTS, Figures
@@ -106,15 +105,10 @@ def report(sides: Sequence[Side]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 1 if something could not be measured."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.performance.attempts", description=__doc__
-    )
+    parser = options.parser("attempts", __doc__)
     parser.add_argument("--attempts", type=int, default=1_000_000, help="beforehand (1000000)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each service (3)")
     parser.add_argument("--requests", type=int, default=6_000, help="in a turn (6000)")
-    parser.add_argument("--connections", type=int, default=64, help="of the generator (64)")
-    parser.add_argument("--processes", type=int, default=stage.default_processes())
-    parser.add_argument("--json", action="store_true", help="one JSON object")
     asked = parser.parse_args(arguments)
     try:
         sides = measure(

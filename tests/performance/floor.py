@@ -4,7 +4,6 @@ One generator, one machine, in turns: a constant; a script call a request; the s
 committed; and our checkouts, pairs (a checkout and its purchase) and refusals.
 """
 
-import argparse
 import json
 import random
 import sys
@@ -13,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from local.stores import StoreError
-from tests.performance import bare, stage
+from tests.performance import bare, options, stage
 from tests.performance.client import ClientError
 from tests.performance.cpu import Meter
 from tests.performance.generator import Load, checkouts, put
@@ -145,12 +144,9 @@ def report(figures: dict[str, Figures]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 1 if something could not be measured."""
-    parser = argparse.ArgumentParser(prog="python -m tests.performance.floor", description=__doc__)
+    parser = options.parser("floor", __doc__)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each server (3)")
     parser.add_argument("--requests", type=int, default=6_000, help="in a turn, but pairs (6000)")
-    parser.add_argument("--connections", type=int, default=64, help="of the generator (64)")
-    parser.add_argument("--processes", type=int, default=stage.default_processes())
-    parser.add_argument("--json", action="store_true", help="one JSON object")
     asked = parser.parse_args(arguments)
     try:
         figures = measure(

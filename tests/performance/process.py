@@ -4,7 +4,6 @@ Sells a private sale in three phases, with a sampler in each gateway process, an
 that a request takes among the parts of the code.
 """
 
-import argparse
 import json
 import random
 import signal
@@ -18,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from local.stores import StoreError
-from tests.performance import stage
+from tests.performance import options, stage
 from tests.performance.client import ClientError
 from tests.performance.cpu import Meter
 from tests.performance.generator import Load, checkouts, purchases, put
@@ -89,17 +88,13 @@ def divided(samples: Counter[str], cpu_us: float) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0, or 2 if it could not run."""
-    parser = argparse.ArgumentParser(prog="process", description=__doc__)
-    parser.add_argument("--connections", type=int, default=64, help="%(default)s")
-    parser.add_argument("--processes", type=int, default=stage.default_processes())
-    parser.add_argument("--json", action="store_true", help="report as JSON")
-    options = parser.parse_args(arguments)
+    asked = options.parser("process", __doc__).parse_args(arguments)
     try:
-        phases = _measure(options.connections, options.processes)
+        phases = _measure(asked.connections, asked.processes)
     except (ClientError, StoreError) as error:
         print(f"process: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(phases) if options.json else report(phases))
+    print(json.dumps(phases) if asked.json else report(phases))
     return 0
 
 

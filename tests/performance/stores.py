@@ -4,7 +4,6 @@ Sells a whole private sale in three phases (checkouts, purchases, refusals), and
 them cost in Valkey, on the wire and in PostgreSQL.
 """
 
-import argparse
 import json
 import random
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from local.stores import StoreError
-from tests.performance import arbiter, plans, stage
+from tests.performance import arbiter, options, plans, stage
 from tests.performance.client import ClientError
 from tests.performance.cpu import Meter
 from tests.performance.gate import Look
@@ -178,11 +177,8 @@ def as_json(phase: Phase) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 1 if something could not be measured."""
-    parser = argparse.ArgumentParser(prog="python -m tests.performance.stores", description=__doc__)
-    parser.add_argument("--connections", type=int, default=64, help="of the generator (64)")
-    parser.add_argument("--processes", type=int, default=stage.default_processes())
+    parser = options.parser("stores", __doc__)
     parser.add_argument("--history", type=int, default=0, help="sales sold out before (0)")
-    parser.add_argument("--json", action="store_true", help="one JSON object, without plans")
     parser.add_argument("--plans", action="store_true", help="only the plans of all SQL")
     parser.add_argument(
         "--attempts", type=int, default=1_000_000, help="rows before the plans are made"
