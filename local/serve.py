@@ -27,13 +27,15 @@ def main() -> None:
 
     settings = Settings.read()
     config = configuration(application(load_functions(template)))
+    server = uvicorn.Server(config)
+    # uvicorn stops by these once it serves, and raises them once more when it is done. One that
+    # comes sooner must not be lost: who sent it would wait in vain.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     collect_garbage_rarely()
     listener = listen(settings.host, settings.port)
-    # uvicorn stops by these, and raises them once more when it is done: let that be nothing.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(uvicorn.Server(config).serve(sockets=[listener]))
+        runner.run(server.serve(sockets=[listener]))
 
 
 def configuration(app: Gateway, http: type[asyncio.Protocol] = ExpressProtocol) -> uvicorn.Config:
