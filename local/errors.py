@@ -3,3 +3,5 @@
 
 class LocalError(Exception):
     """Something on this machine is missing or in the way; the message says what to do."""
+
+    exit_status = 1

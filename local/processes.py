@@ -18,16 +18,25 @@ HEALTHY_SECONDS = 10.0
 class Process:
     """One Python process of ours, started again whenever it ends by itself.
 
-    One that keeps failing is started after a pause that doubles from 0.1 s to 5 s.
+    One that keeps failing is started after a pause that doubles from 0.1 s to 5 s. It creates the
+    file `ready`, named to it in READY_FILE, once it does what it is there for.
     """
 
     def __init__(
-        self, name: str, module: str, *, environment: Mapping[str, str], log: Path, lock: int
+        self,
+        name: str,
+        module: str,
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        ready: Path,
+        lock: int,
     ) -> None:
         self.name = name
         self.log = log
         self._module = module
-        self._environment = dict(environment)
+        self._ready = ready
+        self._environment = {**environment, "READY_FILE": str(ready)}
         self._lock = lock
         self._running: subprocess.Popen[bytes] | None = None
         self._started = 0.0
@@ -38,6 +47,7 @@ class Process:
         return self._running.pid if self._running else None
 
     def start(self) -> None:
+        self._ready.unlink(missing_ok=True)
         self._started = time.monotonic()
         self._running = spawn(
             [sys.executable, "-m", self._module],
@@ -48,6 +58,9 @@ class Process:
             keep_open=self._lock,
             die_by=signal.SIGTERM,
         )
+
+    def is_ready(self) -> bool:
+        return self._ready.exists()
 
     def poll(self) -> int | None:
         return self._running.poll() if self._running else None

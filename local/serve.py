@@ -27,7 +27,7 @@ def main() -> None:
 
     settings = Settings.read()
     config = configuration(application(load_functions(template)))
-    server = uvicorn.Server(config)
+    server = Server(config)
     # uvicorn stops by these once it serves, and raises them once more when it is done. One that
     # comes sooner must not be lost: who sent it would wait in vain.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,6 +36,15 @@ def main() -> None:
     listener = listen(settings.host, settings.port)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
+
+
+class Server(uvicorn.Server):
+    """One that says when it serves, by creating the file named in READY_FILE."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and (ready := os.environ.get("READY_FILE")):
+            Path(ready).touch()  # noqa: ASYNC240 - once, at the start
 
 
 def configuration(app: Gateway, http: type[asyncio.Protocol] = ExpressProtocol) -> uvicorn.Config:

@@ -1,26 +1,25 @@
 """Runs the whole service on this machine: stores, scheduler, gateway; and keeps it running."""
 
-import contextlib
-import json
 import os
 import signal
 import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from flashsale.config import Settings
 
 from local.addresses import addresses, gateway_url
 from local.environment import ROOT, code_keys, data_folder, user_environment, with_template
 from local.errors import LocalError
+from local.instance import log_file, tell, telling
 from local.logfile import rotate
 from local.processes import Process
 from local.stores import Postgres, Valkey
-from local.stores.folder import lock, write_private
+from local.stores.folder import lock
 from local.stores.server import Server
 from local.template import Template
 
@@ -43,9 +42,11 @@ class Up:
         self._stores: list[Server] = []
         self._processes: list[Process] = []
         self._stopping = False
+        self._since = 0.0
 
-    def run(self, when_up: Callable[[dict[str, str]], None]) -> None:
-        """Start everything, call `when_up` with the URLs, and return after SIGINT or SIGTERM.
+    def run(self, when_up: Callable[[dict[str, Any]], None]) -> None:
+        """Start everything, call `when_up` with what others are told (`instance.told`), and return
+        after SIGINT or SIGTERM.
 
         Raises:
             LocalError, StoreError, ConfigError, TemplateError: one sentence that says what is
@@ -56,15 +57,16 @@ class Up:
         settings = Settings.read(self._environment)
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "ready").mkdir(mode=0o700, exist_ok=True)
         with lock(self.folder, name="Flashsale") as held:
             require_free(settings.host, settings.port)
             try:
                 self._start(held.descriptor)
-                urls = addresses(self._environment)
-                with self._state(urls):
-                    if not self._stopping:
-                        when_up(urls)
-                    self._keep()
+                if not self._stopping:
+                    self._since = time.time()
+                    with telling(self.folder, self._state()):
+                        when_up(self._state())
+                        self._keep()
             finally:
                 self._end()
 
@@ -73,9 +75,8 @@ class Up:
         if not (self._user.get("CODE_KEYS") or self._user.get("CODE_KEYS_SECRET")):
             self._environment["CODE_KEYS"] = code_keys(self.folder)
         self._start_stores()
-        ready = self.folder / "scheduler-ready"
-        ready.unlink(missing_ok=True)
-        self._environment["READY_FILE"] = str(ready)
+        if self._stopping:
+            return
         scheduler = self._process("scheduler", "local.scheduler", lock_descriptor)
         workers = Settings.read(self._environment).workers
         gateway = [
@@ -84,10 +85,13 @@ class Up:
         ]
         self._say("Opening the sale")
         scheduler.start()
-        self._wait(ready.exists, scheduler)
+        self._wait(scheduler.is_ready, scheduler)
+        if self._stopping:
+            return
         self._say(f"Starting the gateway, {workers} processes")
         for process in gateway:
             process.start()
+        self._wait(lambda: all(process.is_ready() for process in gateway), *gateway)
         self._wait(self._answers, *gateway)
 
     def _start_stores(self) -> None:
@@ -120,8 +124,9 @@ class Up:
             }
 
     def _start_store(self, store: Server) -> None:
-        self._stores.append(store)
-        store.start()
+        if not self._stopping:
+            self._stores.append(store)
+            store.start()
 
     def _process(self, name: str, module: str, lock_descriptor: int) -> Process:
         process = Process(
@@ -129,6 +134,7 @@ class Up:
             module,
             environment=self._environment,
             log=self.folder / "logs" / f"{name.replace(' ', '-')}.err",
+            ready=self.folder / "ready" / name.replace(" ", "-"),
             lock=lock_descriptor,
         )
         self._processes.append(process)
@@ -158,9 +164,11 @@ class Up:
                 if store.poll() is not None:
                     self._say(f"{store.name} has ended: starting it again")
                     store.start()
+                    tell(self.folder, self._state())
             for process in self._processes:
                 if process.keep():
                     self._say(f"The {process.name} has ended: started it again")
+                    tell(self.folder, self._state())
             rotate(self.log)
             time.sleep(LOOK_SECONDS)
 
@@ -178,25 +186,15 @@ class Up:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
 
-    @contextlib.contextmanager
-    def _state(self, urls: dict[str, str]) -> Iterator[None]:
-        """Tell `flashsale status` where everything is while the block runs."""
-        file = state_file(self.folder)
-        write_private(file, json.dumps({"pid": os.getpid(), **urls}))
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
-
-
-def log_file(folder: Path) -> Path:
-    """Where the service's processes write their lines."""
-    return folder / "logs" / "flashsale.jsonl"
-
-
-def state_file(folder: Path) -> Path:
-    """Where a running service says where it is; readable by its owner alone."""
-    return folder / "run.json"
+    def _state(self) -> dict[str, Any]:
+        """What others are told."""
+        stores = {store.name: store.pid for store in self._stores}
+        processes = {process.name: process.pid for process in self._processes}
+        return {
+            "since": self._since,
+            "processes": stores | processes,
+            **addresses(self._environment),
+        }
 
 
 def require_free(host: str, port: int) -> None:

@@ -1,0 +1,44 @@
+"""`flashsale up`: run the service, in front or detached."""
+
+import sys
+from typing import Any
+
+import click
+
+from local.commands.terminal import show_banner
+from local.interrupt import exit_at_once
+
+
+@click.command()
+@click.option("-d", "--detach", is_flag=True, help="Return once it is up, and leave it running.")
+def up(detach: bool) -> None:
+    """Run the whole service on this machine.
+
+    That is Valkey, PostgreSQL, the schedule and the gateway. In front it runs until Ctrl-C, or
+    until `flashsale down` from another terminal. Exit status 1, and one sentence, if it can't
+    start; nothing is left running then.
+
+    \b
+    flashsale up
+    flashsale up -d                       write to logs/up.log in the data folder
+    PORT=8081 flashsale up                on another port
+    DATA_DIR=/tmp/shop flashsale up       with data of its own
+    """
+    exit_at_once()  # until the service takes over: there is nothing to clean up, much to import
+    if detach:
+        from local.detached import start_detached
+
+        show_banner(start_detached(_say))
+    else:
+        from local.up import Up
+
+        Up(_say).run(_when_up)
+
+
+def _say(line: str) -> None:
+    click.secho(f"  {line}", dim=True)
+
+
+def _when_up(state: dict[str, Any]) -> None:
+    show_banner(state)
+    sys.stdout.flush()
