@@ -138,6 +138,7 @@ def _settings(postgres: Postgres, *, database: str) -> Settings:
         db_port=postgres.port,
         db_user=postgres.user,
         db_password=postgres.password,
+        rate_buyer=0,  # those who test the rate limits set some
         db_name=database,
         code_keys=CODE_KEYS,
     )

@@ -8,6 +8,6 @@ from flashsale.request import Request
 @endpoint(query=("user_id", "id"))
 async def handler(request: Request) -> Reply:
     session = await service().shop.checkout(
-        buyer=request.buyer("user_id"), item=request.number("id")
+        buyer=request.buyer("user_id"), item=request.number("id"), caller=request.caller
     )
     return Reply.ok(checkout_code=session.code, message="Checkout session created successfully")

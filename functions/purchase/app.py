@@ -7,5 +7,5 @@ from flashsale.request import Request
 
 @endpoint(query=("code",))
 async def handler(request: Request) -> Reply:
-    purchase_id = await service().shop.purchase(request.text("code"))
+    purchase_id = await service().shop.purchase(request.text("code"), request.caller)
     return Reply.ok(purchase_id=purchase_id, message="Purchase completed successfully")

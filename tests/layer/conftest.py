@@ -65,16 +65,23 @@ class Gate:
             )
         )
 
-    async def checkout(self, *entries: tuple[str, int], stream_max: int = 0) -> list[str]:
+    async def checkout(
+        self,
+        *entries: tuple[str, int],
+        stream_max: int = 0,
+        rate_limits: str = "",
+        buckets: Callable[[str], tuple[str, ...]] = lambda buyer: (),
+    ) -> list[str]:
         flat: list[Argument] = []
         for number, (buyer, item) in enumerate(entries):
-            flat += [nonce(number), buyer, item, self.now * 1_000 + number]
+            flat += [nonce(number), buyer, item, self.now * 1_000 + number, *buckets(buyer)]
         reply = await self.call(
             "checkout",
             *flat,
             limit=LIMIT,
             stream_max=stream_max,
             attempts_expire_at=self.expire_at,
+            rate_limits=rate_limits,
         )
         return words(reply)
 
@@ -88,13 +95,23 @@ class Gate:
         return int(kept)
 
     async def claim(
-        self, *entries: tuple[int, str, int], lease_ms: int = 60_000, expires_in: int = 900
+        self,
+        *entries: tuple[int, str, int],
+        lease_ms: int = 60_000,
+        expires_in: int = 900,
+        rate_limits: str = "",
+        buckets: Callable[[str], tuple[str, ...]] = lambda buyer: (),
     ) -> list[str]:
         flat: list[Argument] = []
         for number, buyer, item in entries:
-            flat += [nonce(number), buyer, item, self.now + expires_in]
+            flat += [nonce(number), buyer, item, self.now + expires_in, *buckets(buyer)]
         reply = await self.call(
-            "claim", *flat, limit=LIMIT, lease_ms=lease_ms, expire_at=self.expire_at
+            "claim",
+            *flat,
+            limit=LIMIT,
+            lease_ms=lease_ms,
+            expire_at=self.expire_at,
+            rate_limits=rate_limits,
         )
         return words(reply)
 

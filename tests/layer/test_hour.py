@@ -74,6 +74,7 @@ async def service(
         code_keys=CODE_KEYS,
         items_per_sale=50,
         prepare_ahead_seconds=10,
+        rate_buyer=0,
     )
     made = bootstrap.build(settings, clock=lambda: clocks.service)
     yield made

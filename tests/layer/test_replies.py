@@ -25,6 +25,7 @@ TABLE = {
     errors.OutcomeUnknown: (503, "outcome_unknown"),
     errors.Unavailable: (503, "unavailable"),
     errors.Overloaded: (503, "overloaded"),
+    errors.RateLimited: (429, "rate_limited"),
     errors.SaleNotReady: (503, "sale_not_ready"),
 }
 ROUTES = "POST /checkout, GET /items, GET /items/{id}, PUT /items/{id}, GET /items/{id}/image"
@@ -37,6 +38,8 @@ def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
 
 
 def made(kind: type[Refusal]) -> Refusal:
+    if kind is errors.RateLimited:
+        return errors.RateLimited("buyer", burst=9, wait_ms=2_001)
     return kind("POST") if kind is errors.MethodNotAllowed else kind()
 
 
@@ -61,7 +64,7 @@ def test_a_refusal_has_its_status_its_reason_and_the_documented_shape(kind: type
     assert told["message"]
     assert response["headers"]["content-type"] == "application/json"
     assert response["headers"]["cache-control"] == "no-store"
-    assert ("retry-after" in response["headers"]) == (status == 503)
+    assert ("retry-after" in response["headers"]) == (status in (429, 503))
     assert ("allow" in response["headers"]) == (status == 405)
     assert Reply.refused(refusal).outcome == reason
 

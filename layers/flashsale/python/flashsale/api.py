@@ -25,6 +25,7 @@ from flashsale.errors import (
     NotFound,
     OutcomeUnknown,
     QueryTooLong,
+    RateLimited,
     Refusal,
     SaleEnded,
     SoldOut,
@@ -49,6 +50,7 @@ STATUS: dict[type[Refusal], int] = {
     SaleEnded: 410,
     BodyTooLarge: 413,
     QueryTooLong: 414,
+    RateLimited: 429,
     TryAgain: 503,
 }
 
@@ -82,7 +84,9 @@ class Reply:
         status = next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
         told = {"success": False, "error": refusal.reason, "message": refusal.message, **fields}
         headers = _JSON_HEADERS
-        if isinstance(refusal, TryAgain):
+        if isinstance(refusal, RateLimited):
+            headers = {**headers, **_rate_headers(refusal)}
+        elif isinstance(refusal, TryAgain):
             headers = {**headers, "retry-after": str(refusal.retry_after_seconds)}
         elif isinstance(refusal, MethodNotAllowed):
             headers = {**headers, "allow": refusal.allow}
@@ -198,6 +202,17 @@ async def _answer(
         logger().exception("unexpected", extra={"route": event.get("routeKey")})
         told = {"success": False, "error": "internal", "message": "internal error"}
         return Reply(500, _json(told), outcome="internal")
+
+
+def _rate_headers(refusal: RateLimited) -> dict[str, str]:
+    """As draft-ietf-httpapi-ratelimit-headers-06 has them, and Retry-After for everybody else."""
+    seconds = str(refusal.retry_after_seconds)
+    return {
+        "ratelimit-limit": str(refusal.burst),
+        "ratelimit-remaining": "0",
+        "ratelimit-reset": seconds,
+        "retry-after": seconds,
+    }
 
 
 def _seconds_left(context: Any) -> float:

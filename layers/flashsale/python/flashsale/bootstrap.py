@@ -15,6 +15,7 @@ from flashsale.inventory import Inventory
 from flashsale.ledger import Ledger
 from flashsale.logs import lines
 from flashsale.metrics import metrics
+from flashsale.rates import Rates
 from flashsale.sales import Sales
 from flashsale.secrets import with_secrets
 from flashsale.shop import Shop
@@ -81,11 +82,13 @@ def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service
         ConfigError: a setting or a secret is wrong.
     """
     settings = with_secrets(settings)
-    inventory, ledger, background = Inventory(settings), Ledger(settings), Background()
+    signer = CodeSigner.parse(settings.code_keys)
+    rates = Rates(settings, key=signer.derived("rates"))
+    inventory = Inventory(settings, rates.as_argument())
+    ledger, background = Ledger(settings), Background()
     attempts = Attempts(settings, inventory, ledger)
     sales = Sales(settings, inventory, ledger, clock)
     inventory.on_new_server = lambda: background.start(sales.heal(), what="heal")
-    signer = CodeSigner.parse(settings.code_keys)
     shop = Shop(
         settings,
         signer=signer,
@@ -94,6 +97,7 @@ def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service
         attempts=attempts,
         sales=sales,
         background=background,
+        rates=rates,
     )
     return Service(
         settings=settings,

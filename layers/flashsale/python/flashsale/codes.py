@@ -77,6 +77,10 @@ class CodeSigner:
         tag = _digest(self._macs[key_id], body)[:_TAG_BYTES]
         return base64.urlsafe_b64encode(body + tag).rstrip(b"=").decode("ascii")
 
+    def derived(self, purpose: str) -> bytes:
+        """A key of 32 bytes for something else, the same wherever the first key is."""
+        return _digest(self._macs[self._signing_id], b"derived " + purpose.encode("ascii"))
+
     def read(self, text: str) -> CheckoutCode:
         """Check a code's signature and say what it holds; touches no store.
 

@@ -102,6 +102,33 @@ class Settings:
         5_000, "most calls that wait for one store before 503", minimum=1, maximum=100_000
     )
 
+    rate_buyer: int = setting(
+        200,
+        "checkouts, and purchases, that one buyer may ask for a second; 0: no limit",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    rate_buyer_burst: int = setting(
+        1_000, "the same at once, after a pause", minimum=1, maximum=1_000_000
+    )
+    rate_address: int = setting(
+        0,
+        "checkouts and purchases a second from one source address; 0: no limit",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    rate_address_burst: int = setting(
+        1_000, "the same at once, after a pause", minimum=1, maximum=1_000_000
+    )
+    rate_all: int = setting(
+        0,
+        "checkouts and purchases a second of everybody together; 0: no limit",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    rate_all_burst: int = setting(
+        10_000, "the same at once, after a pause", minimum=1, maximum=1_000_000
+    )
     degraded_max: int = setting(
         500, "most calls at once that PostgreSQL answers for Redis", minimum=1, maximum=100_000
     )

@@ -17,6 +17,7 @@ Refusal                 an answer: the request was understood and is not granted
     ├── OutcomeUnknown  the purchase may have happened: the same code tells
     ├── Unavailable     a store is away; nothing happened
     ├── Overloaded      too many wait already; nothing happened
+    ├── RateLimited     this buyer, or this address, asks too often; nothing happened
     └── SaleNotReady    the hour's sale is being opened
 
 Fault                   for the operator; a buyer hears TryAgain
@@ -108,7 +109,7 @@ class TryAgain(Refusal):
 
     reason = "unavailable"
     message = "temporarily unavailable, try again"
-    retry_after_seconds: ClassVar[int] = 1
+    retry_after_seconds: int = 1
 
 
 class Busy(TryAgain):
@@ -128,6 +129,20 @@ class Unavailable(TryAgain):
 class Overloaded(TryAgain):
     reason = "overloaded"
     message = "too many requests are waiting, try again"
+
+
+class RateLimited(TryAgain):
+    """`kind` says whose bucket is empty (buyer, address, all), `burst` how many requests it holds
+    when full, `wait_ms` when the next one is let pass."""
+
+    reason = "rate_limited"
+    message = "too many requests, slow down"
+
+    def __init__(self, kind: str, *, burst: int, wait_ms: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.burst = burst
+        self.retry_after_seconds = max(1, -(-wait_ms // 1_000))
 
 
 class SaleNotReady(TryAgain):

@@ -8,6 +8,14 @@ BUYER_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request: from which address, and as which subject of a checked token."""
+
+    address: str = ""
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sale:
     """One sale. Times are Unix seconds; `starts_at` is the key of everything that belongs to it."""
 

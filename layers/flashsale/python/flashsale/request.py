@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flashsale.errors import BodyTooLarge, Malformed, QueryTooLong, UnknownItem
+from flashsale.model import Caller
 
 QUERY_BYTES_MAX = 512
 
@@ -50,6 +51,13 @@ class Request:
     @property
     def path(self) -> str:
         return str(self._event["rawPath"])
+
+    @property
+    def caller(self) -> Caller:
+        """Who sends it, as the gateway saw it; a token's subject where it has checked one."""
+        context = self._event["requestContext"]
+        claims = context.get("authorizer", {}).get("jwt", {}).get("claims", {})
+        return Caller(context["http"].get("sourceIp", ""), claims.get("sub"))
 
     def header(self, name: str) -> str:
         """A header's value, several joined by commas; empty if there is none."""

@@ -31,12 +31,15 @@ from flashsale.inventory import Checkout, Inventory, Verdict
 from flashsale.ledger import Decision, Ledger
 from flashsale.logs import logger
 from flashsale.metrics import metrics
-from flashsale.model import Attempt, Sold
+from flashsale.model import Attempt, Caller, Sold
+from flashsale.rates import Rates
 from flashsale.sales import Sales
 
 # How long a purchase waits for somebody's unconfirmed claim before it says "busy", in all half a
 # second: a claim is usually decided within one commit.
 _BUSY_PAUSES_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.2)
+
+NOBODY = Caller()
 
 _REFUSALS: dict[str, type[Refusal]] = {
     "sold_out": SoldOut,
@@ -71,6 +74,7 @@ class Shop:
         attempts: Attempts,
         sales: Sales,
         background: Background,
+        rates: Rates,
     ) -> None:
         self._settings = settings
         self._signer = signer
@@ -79,19 +83,23 @@ class Shop:
         self._attempts = attempts
         self._sales = sales
         self._background = background
+        self._rates = rates
         self._facts = Facts(settings.sale_seconds)
         self.degraded = Degraded(settings.degraded_max)
 
-    async def checkout(self, *, buyer: str, item: int) -> CheckoutSession:
+    async def checkout(self, *, buyer: str, item: int, caller: Caller = NOBODY) -> CheckoutSession:
         """Give a buyer a code for an item; every attempt is kept, granted or not.
 
         Raises:
             UnknownItem: there is no such item in a sale.
+            RateLimited: the buyer or the caller asks too often; this was no attempt.
             SoldOut, LimitExceeded: for good.
             TryAgain: nothing was granted; the request may be sent again.
         """
         if not 1 <= item <= self._settings.items_per_sale:
             raise UnknownItem
+        buckets = self._rates.buckets("checkout", buyer=buyer, address=caller.address)
+        self._rates.admit(buckets)
         starts_at = self._sales.current().starts_at
         asked = Checkout(
             starts_at=starts_at,
@@ -99,6 +107,7 @@ class Shop:
             item=item,
             nonce=new_nonce(starts_at),
             at_ms=self._sales.now_ms(),
+            buckets=buckets,
         )
         in_stream = self._settings.attempts_mode == "stream"
         verdict = None if in_stream else self._known(asked)
@@ -130,6 +139,8 @@ class Shop:
         """Ask the gate about the sale that is on, by Redis's clock."""
         for _ in range(4):  # two sales may have to be opened: ours, and then Redis's
             verdict = await self._inventory.checkout(asked)
+            if verdict.word == "rate_limited":
+                raise self._rates.active[verdict.limit - 1].refusal(verdict.wait_ms)
             if verdict.word == "stream_full":
                 raise Overloaded
             if verdict.word == "not_loaded":
@@ -164,20 +175,23 @@ class Shop:
         )
         return CheckoutSession(code, expires_at)
 
-    async def purchase(self, text: str) -> str:
+    async def purchase(self, text: str, caller: Caller = NOBODY) -> str:
         """Turn a code into a purchase and return its id: the same one however often it is sent.
 
         Raises:
             InvalidCode: the code is not one of ours.
+            RateLimited: the buyer or the caller asks too often.
             SoldOut, LimitExceeded, CodeExpired, SaleEnded: this code never sells.
             TryAgain: nothing final; the same code may be sent again.
         """
         code = self._signer.read(text)
+        buckets = self._rates.buckets("purchase", buyer=code.buyer, address=caller.address)
+        self._rates.admit(buckets)
         if self._ledger.breaker.state == "open":
             raise Unavailable  # before claiming anything: nobody could decide it
         for pause in (*_BUSY_PAUSES_SECONDS, None):
             try:
-                word = await self._claim(code)
+                word = await self._claim(code, buckets)
             except (StoreDown, StoreSilent) as fault:
                 with self.degraded.one():
                     return await self._purchase_without_redis(code, fault)
@@ -214,10 +228,12 @@ class Shop:
             return await self._refuse_for_good(code, CodeExpired)
         return await self._decide(code)
 
-    async def _claim(self, code: CheckoutCode) -> str:
+    async def _claim(self, code: CheckoutCode, buckets: tuple[str, ...]) -> str:
         """Hold the item for the code; opens the code's sale where Redis has lost it."""
         for _ in range(3):
-            verdict = await self._inventory.claim(code)
+            verdict = await self._inventory.claim(code, buckets)
+            if verdict.word == "rate_limited":
+                raise self._rates.active[verdict.limit - 1].refusal(verdict.wait_ms)
             if verdict.word == "not_open":
                 raise SaleNotReady
             if verdict.word != "not_loaded":

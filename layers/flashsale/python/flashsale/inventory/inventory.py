@@ -19,21 +19,41 @@ from flashsale.model import BUYER_LIMIT, Sale, Sold
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A script's answer to one entry: a word of its header, and Redis's clock, Unix ms."""
+    """A script's answer to one entry: a word of its header, and Redis's clock, Unix ms.
+
+    Behind `rate_limited`, `limit` says which of the rate limits, counted from 1, and `wait_ms` for
+    how long.
+    """
 
     word: str
     at_ms: int
+    limit: int = 0
+    wait_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """One buyer asks for one item of one sale. `nonce` names the attempt, `at_ms` is our clock."""
+    """One buyer asks for one item of one sale. `nonce` names the attempt, `at_ms` is our clock,
+    `buckets` are those of the rate limits."""
 
     starts_at: int
     buyer: str
     item: int
     nonce: str
     at_ms: int
+    buckets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A code asks to hold its item; `buckets` are those of the rate limits."""
+
+    code: CheckoutCode
+    buckets: tuple[str, ...]
+
+    @property
+    def starts_at(self) -> int:
+        return self.code.starts_at
 
 
 # Redis refuses everybody, as when its memory or its disk is full, and not just these words.
@@ -41,15 +61,17 @@ _CONCERNS_ALL = frozenset(
     "BUSY CLUSTERDOWN MASTERDOWN MISCONF NOAUTH NOPERM NOREPLICAS OOM TRYAGAIN".split()
 )
 
-OfSale = TypeVar("OfSale", Checkout, CheckoutCode, Sold)
+OfSale = TypeVar("OfSale", Checkout, Claim, Sold)
 Answer = TypeVar("Answer")
 
 
 class Inventory:
     """The gate. Every method raises `StoreDown` or `StoreSilent` when Redis fails."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, rate_limits: str = "") -> None:
+        """`rate_limits` are as in rates.lua; each checkout and claim names a bucket for each."""
         self._settings = settings
+        self._rate_limits = rate_limits
         self.on_new_server: Callable[[], None] = lambda: None
         """Called when a connection finds another run of Redis than the one before it."""
         self.run_id = ""
@@ -68,9 +90,10 @@ class Inventory:
         same call keeps the attempt."""
         return await self._checkouts.add(asked)
 
-    async def claim(self, code: CheckoutCode) -> Verdict:
-        """Hold the code's item for its buyer until the ledger decides; words as in claim.lua."""
-        return await self._claims.add(code)
+    async def claim(self, code: CheckoutCode, buckets: tuple[str, ...] = ()) -> Verdict:
+        """Hold the code's item for its buyer until the ledger decides; words as in claim.lua.
+        `buckets` are those of the rate limits."""
+        return await self._claims.add(Claim(code, buckets))
 
     # What the ledger has decided
 
@@ -185,32 +208,30 @@ class Inventory:
             reply = await self._call(
                 "checkout",
                 starts_at,
-                [a for one in entries for a in (one.nonce, one.buyer, one.item, one.at_ms)],
+                [argument for one in entries for argument in _asked(one)],
                 limit=BUYER_LIMIT,
                 stream_max=self._settings.stream_max if in_stream else 0,
                 attempts_expire_at=self.attempts.expire_at(starts_at),
+                rate_limits=self._rate_limits,
             )
             return _verdicts(reply, entries)
 
         return await _by_sale(asked, run)
 
-    async def _take_claims(self, codes: list[CheckoutCode]) -> list[Verdict | Fault]:
-        async def run(starts_at: int, entries: list[CheckoutCode]) -> list[Verdict]:
+    async def _take_claims(self, claims: list[Claim]) -> list[Verdict | Fault]:
+        async def run(starts_at: int, entries: list[Claim]) -> list[Verdict]:
             reply = await self._call(
                 "claim",
                 starts_at,
-                [
-                    a
-                    for code in entries
-                    for a in (code.nonce, code.buyer, code.item, code.expires_at)
-                ],
+                [argument for claim in entries for argument in _claimed(claim)],
                 limit=BUYER_LIMIT,
                 lease_ms=self._settings.lease_ms,
                 expire_at=self._expire_at(starts_at),
+                rate_limits=self._rate_limits,
             )
             return _verdicts(reply, entries)
 
-        return await _by_sale(codes, run)
+        return await _by_sale(claims, run)
 
     async def _confirm_sold(self, sold: Sequence[Sold]) -> list[Fault | None]:
         async def run(starts_at: int, entries: list[Sold]) -> list[None]:
@@ -247,7 +268,23 @@ def _verdicts(reply: Reply, entries: Sequence[object]) -> list[Verdict]:
     at_ms, *words = reply
     if len(words) < len(entries):  # one word for all: the sale itself is not there
         words = words * len(entries)
-    return [Verdict(word.decode(), at_ms) for word in words]
+    return [_verdict(word.decode(), at_ms) for word in words]
+
+
+def _verdict(word: str, at_ms: int) -> Verdict:
+    if not word.startswith("rate_limited"):
+        return Verdict(word, at_ms)
+    word, limit, wait_ms = word.split()
+    return Verdict(word, at_ms, int(limit), int(wait_ms))
+
+
+def _asked(one: Checkout) -> tuple[Argument, ...]:
+    return (one.nonce, one.buyer, one.item, one.at_ms, *one.buckets)
+
+
+def _claimed(claim: Claim) -> tuple[Argument, ...]:
+    code = claim.code
+    return (code.nonce, code.buyer, code.item, code.expires_at, *claim.buckets)
 
 
 async def _by_sale(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flashsale.inventory.connection import Argument, Reply, ReplyError
 from flashsale.inventory.pipeline import Pipeline
 
+_WITH = re.compile(r"^-- With +([a-z_]+)\.lua$", re.MULTILINE)
 _FIELD = re.compile(r"--\s+(?:KEYS|ARGV)?\s*([a-z_]+)\s+(?:hash|zset|stream|int|str)\b")
 
 
@@ -60,11 +61,13 @@ def sale_key(starts_at: int, name: str) -> str:
 
 @functools.cache
 def script(name: str) -> Script:
-    """Load `lua/<name>.lua`."""
-    resource = importlib.resources.files(__package__) / "lua" / f"{name}.lua"
-    body = resource.read_text(encoding="utf-8")
+    """Load `lua/<name>.lua`, behind the file that its header says it goes with: Redis knows no
+    modules."""
+    body = _text(name)
     header = body[: body.index("-- Reply")]
     before, _, after = header.partition("-- ARGV")
+    if shared := _WITH.search(header):
+        body = _text(shared[1]) + body
     return Script(
         name=name,
         body=body,
@@ -72,3 +75,8 @@ def script(name: str) -> Script:
         keys=tuple(_FIELD.findall(before)),
         arguments=tuple(_FIELD.findall("-- ARGV" + after)),
     )
+
+
+def _text(name: str) -> str:
+    resource = importlib.resources.files(__package__) / "lua" / f"{name}.lua"
+    return resource.read_text(encoding="utf-8")
