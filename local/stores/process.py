@@ -44,13 +44,13 @@ def spawn(
             pass_fds=[keep_open],
             start_new_session=True,
             # Python calls it after the change of user, which would undo it.
-            preexec_fn=_die_with_parent(die_by),
+            preexec_fn=die_with_parent(die_by),
         )
     finally:
         os.close(output)
 
 
-def _die_with_parent(die_by: signal.Signals) -> Callable[[], None] | None:
+def die_with_parent(die_by: signal.Signals) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
     libc, parent = ctypes.CDLL(None), os.getpid()
