@@ -31,9 +31,12 @@ def test_keys_and_login_come_from_the_secrets_that_are_named(secrets_manager: An
     secrets_manager.create_secret(Name="keys", SecretString=KEYS)
     login = {"username": "rds", "password": "canary", "host": "ignored"}
     arn = secrets_manager.create_secret(Name="db", SecretString=json.dumps(login))["ARN"]
-    settings = with_secrets(Settings(code_keys_secret="keys", db_secret=arn))
+    acl = {"username": "valkey", "password": "canary"}
+    secrets_manager.create_secret(Name="redis", SecretString=json.dumps(acl))
+    settings = with_secrets(Settings(code_keys_secret="keys", db_secret=arn, redis_secret="redis"))
     assert settings.code_keys == KEYS
     assert (settings.db_user, settings.db_password) == ("rds", "canary")
+    assert (settings.redis_username, settings.redis_password) == ("valkey", "canary")
     assert settings.db_host == "127.0.0.1"
     assert "canary" not in repr(settings)
     assert "c4c4" not in repr(settings)
@@ -42,7 +45,12 @@ def test_keys_and_login_come_from_the_secrets_that_are_named(secrets_manager: An
 def test_a_value_in_the_environment_comes_first() -> None:
     """Without a call to AWS, which would fail here."""
     settings = Settings(
-        code_keys=KEYS, code_keys_secret="keys", db_password="known", db_secret="db"
+        code_keys=KEYS,
+        code_keys_secret="keys",
+        db_password="known",
+        db_secret="db",
+        redis_password="known",
+        redis_secret="redis",
     )
     assert with_secrets(settings) is settings
 
@@ -59,12 +67,13 @@ def test_a_secret_that_is_not_there_is_named(secrets_manager: Any) -> None:
         with_secrets(Settings(db_secret="neither"))
 
 
+@pytest.mark.parametrize("setting", ["DB_SECRET", "REDIS_SECRET"])
 @pytest.mark.parametrize("content", ["canary", "[]", '"canary"', '{"username": "canary"}', "null"])
 def test_a_secret_without_a_login_is_refused_and_not_shown(
-    secrets_manager: Any, content: str
+    secrets_manager: Any, content: str, setting: str
 ) -> None:
-    secrets_manager.create_secret(Name="db", SecretString=content)
-    with pytest.raises(ConfigError, match="DB_SECRET") as caught:
-        with_secrets(Settings(db_secret="db"))
+    secrets_manager.create_secret(Name="login", SecretString=content)
+    with pytest.raises(ConfigError, match=setting) as caught:
+        with_secrets(Settings.read({setting: "login"}))
     assert "canary" not in str(caught.value)
     assert caught.value.__suppress_context__

@@ -67,6 +67,7 @@ class Settings:
     )
     code_keys_secret: str = setting("", "Secrets Manager secret that holds CODE_KEYS instead")
     db_secret: str = setting("", "Secrets Manager secret with username and password for PostgreSQL")
+    redis_secret: str = setting("", "Secrets Manager secret with username and password for Redis")
     code_seconds: int = setting(900, "life of a checkout code, s", minimum=1, maximum=3_600)
 
     sale_seconds: int = setting(3_600, "length of a sale, s", minimum=1, maximum=86_400)

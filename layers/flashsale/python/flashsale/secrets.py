@@ -8,7 +8,7 @@ from flashsale.errors import ConfigError
 
 
 def with_secrets(settings: Settings) -> Settings:
-    """Fill CODE_KEYS and the database's user and password from the secrets that name them.
+    """Fill CODE_KEYS and the stores' users and passwords from the secrets that are named.
 
     Raises:
         ConfigError: a secret can't be read or does not hold what it should.
@@ -17,13 +17,23 @@ def with_secrets(settings: Settings) -> Settings:
         keys = _fetch(settings.code_keys_secret)
         settings = dataclasses.replace(settings, code_keys=keys)
     if settings.db_secret and not settings.db_password:
-        try:
-            login = json.loads(_fetch(settings.db_secret))
-            user, password = str(login["username"]), str(login["password"])
-        except (ValueError, KeyError, TypeError):
-            raise ConfigError("DB_SECRET names a secret without username and password") from None
+        user, password = _login("DB_SECRET", "PostgreSQL", settings.db_secret)
         settings = dataclasses.replace(settings, db_user=user, db_password=password)
+    if settings.redis_secret and not settings.redis_password:
+        user, password = _login("REDIS_SECRET", "Redis", settings.redis_secret)
+        settings = dataclasses.replace(settings, redis_username=user, redis_password=password)
     return settings
+
+
+def _login(setting: str, store: str, name: str) -> tuple[str, str]:
+    """User and password, as AWS keeps them for a database: a JSON object with these keys."""
+    try:
+        login = json.loads(_fetch(name))
+        return str(login["username"]), str(login["password"])
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"{setting} names a secret without username and password for {store}"
+        ) from None
 
 
 def _fetch(name: str) -> str:

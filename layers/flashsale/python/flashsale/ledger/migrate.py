@@ -16,7 +16,7 @@ _LOCK = 0x666C617368  # "flash"; any number that all migrators share
 _TIMEOUT_MS = 60_000  # a migration may wait for another one's lock, and rewrite a table
 
 _HISTORY = """
-create table if not exists schema_migrations (
+create table schema_migrations (
     name text primary key,
     applied_at timestamptz not null default clock_timestamp()
 )
@@ -47,14 +47,20 @@ def _migrate(settings: Settings) -> list[str]:
     try:
         # Several may start at once; the lock goes with the session, whatever ends it.
         connection.run("select pg_advisory_lock(:key)", key=_LOCK)
-        connection.run(_HISTORY)
-        applied = {name for (name,) in connection.run("select name from schema_migrations")}
+        applied = _applied(connection)
         missing = [file for file in migrations() if file.name not in applied]
         for file in missing:
             _apply(connection, file)
         return [file.name for file in missing]
     finally:
         connection.close()
+
+
+def _applied(connection: pg8000.native.Connection) -> set[str]:
+    """Names of the migrations that the database has. A user who may make no tables may ask, too."""
+    if connection.run("select to_regclass('schema_migrations') is null") == [[True]]:
+        connection.run(_HISTORY)
+    return {name for (name,) in connection.run("select name from schema_migrations")}
 
 
 def _apply(connection: pg8000.native.Connection, file: Traversable) -> None:
