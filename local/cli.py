@@ -10,6 +10,8 @@ COMMANDS = {
         "down": "local.commands.down:down",
         "status": "local.commands.status:status",
         "logs": "local.commands.logs:logs",
+        "reset": "local.commands.reset:reset",
+        "doctor": "local.commands.doctor:doctor",
     },
     "Look inside": {
         "url": "local.commands.stores:url",
@@ -17,7 +19,11 @@ COMMANDS = {
         "audit": "local.commands.audit:audit",
     },
     "Try it": {
+        "test": "local.commands.test:test",
         "bench": "local.bench.command:bench",
+    },
+    "This command": {
+        "completion": "local.commands.completion:completion",
     },
 }
 

@@ -9,8 +9,10 @@ INTERRUPTED = 130
 
 def exit_at_once() -> None:
     """From now on SIGINT ends the process, without a word. Python's own way is an exception in the
-    middle of whatever is being imported, which shows a traceback or is swallowed there."""
+    middle of whatever is being imported, which shows a traceback or is swallowed there. One that
+    came before, and was held back by launch.sh, ends it here."""
     signal.signal(signal.SIGINT, _exit)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def raise_again() -> None:

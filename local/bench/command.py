@@ -75,10 +75,10 @@ def bench(
     no_wait: bool,
     calibrate: bool,
 ) -> None:
-    """Send a crowd to a service that runs, measure it, and write a report.
+    """Send a crowd to a service, and measure it.
 
-    Exit status: 0 clean, 1 a threshold failed or somebody got what nobody should get, 2 it could
-    not run. docs/BENCH.md says how to read the report.
+    It writes a report, too; docs/BENCH.md says how to read it. Exit status: 0 clean, 1 a threshold
+    failed or somebody got what nobody should get, 2 it could not run.
 
     \b
     flashsale bench sellout

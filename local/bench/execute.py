@@ -49,17 +49,22 @@ def executed(options: Options, thresholds: list[Threshold], outputs: Outputs) ->
         if file and file != STDOUT and not Path(file).absolute().parent.is_dir():
             raise NotRunError(f"{file}: there is no such folder")  # before the run, not after it
     try:
-        run = Runner(options, _say).run()
+        report = measured(options, thresholds)
     except (GeneratorError, ServiceError) as error:
         raise NotRunError(str(error)) from error
     except KeyboardInterrupt:
         return INTERRUPTED
-    report = Report.of(run, thresholds, own=_own(options.scenario, thresholds))
     try:
         _write(report, outputs)
     except OSError as error:
         raise NotRunError(f"the report can't be written: {error}") from error
     return report.exit_status
+
+
+def measured(options: Options, thresholds: list[Threshold]) -> Report:
+    """What came of a run. Raises GeneratorError or ServiceError if it could not be made."""
+    run = Runner(options, _say).run()
+    return Report.of(run, thresholds, own=_own(options.scenario, thresholds))
 
 
 def _own(scenario: Scenario, wanted: list[Threshold]) -> list[Threshold]:

@@ -1,17 +1,22 @@
 """What several commands say in the same words."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
 
 def command_name() -> str:
-    """The command as the user can type it again."""
-    called = sys.argv[0]
-    return "flashsale" if called.endswith(".py") else os.path.relpath(called)
+    """The command as the user can type it here."""
+    installed = Path(sys.prefix, "bin", "flashsale")
+    found = shutil.which("flashsale")
+    if found is not None and Path(found).resolve() == installed.resolve():
+        return "flashsale"
+    return os.path.relpath(installed)
 
 
 def show_banner(state: Mapping[str, Any]) -> None:
@@ -45,3 +50,11 @@ def duration(seconds: float) -> str:
         if count or unit == "s":
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2] if len(parts) < 2 or not parts[1].startswith("0 ") else parts[:1])
+
+
+def service_url() -> str:
+    """The URL of the service that runs here. Raises `NotRunningError`."""
+    from local.environment import data_folder, user_environment
+    from local.instance import told_by_running
+
+    return str(told_by_running(data_folder(user_environment()))["gateway"])

