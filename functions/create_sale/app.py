@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flashsale.api import scheduled
+from flashsale.api import operation
 from flashsale.bootstrap import service
+from flashsale.request import Event
+from flashsale.scheduled import due_at
 
 
-@scheduled
-async def handler() -> Mapping[str, Any]:
-    sales = await service().sales.open_due()
+@operation
+async def handler(event: Event) -> Mapping[str, Any]:
+    sales = await service().sales.open_due(due_at(event))
     return {"sales": [sale.id for sale in sales]}

@@ -160,15 +160,17 @@ def endpoint(
     return decorate
 
 
-def scheduled(handler: Callable[[], Awaitable[Mapping[str, Any]]]) -> Function[Mapping[str, Any]]:
-    """Make a function that a schedule or an operator invokes. A fault fails the invocation, so that
-    whoever invoked it tries again."""
+def operation(
+    handler: Callable[[Event], Awaitable[Mapping[str, Any]]],
+) -> Function[Mapping[str, Any]]:
+    """Make a function that a schedule, a service or an operator invokes with an event. A fault
+    fails the invocation, so that whoever invoked it tries again."""
 
     async def run(event: Event, context: Any) -> Mapping[str, Any]:
         started = time.perf_counter()
         outcome = "failed"
         try:
-            result = await handler()
+            result = await handler(event)
             outcome = "ok"
             return result
         finally:
@@ -179,6 +181,16 @@ def scheduled(handler: Callable[[], Awaitable[Mapping[str, Any]]]) -> Function[M
             )
 
     return Function(run)
+
+
+def scheduled(handler: Callable[[], Awaitable[Mapping[str, Any]]]) -> Function[Mapping[str, Any]]:
+    """Make an `operation` that is the same whatever its event says."""
+
+    @functools.wraps(handler)
+    async def run(event: Event) -> Mapping[str, Any]:
+        return await handler()
+
+    return operation(run)
 
 
 async def _answer(

@@ -18,6 +18,7 @@ _RECONCILE_BATCH = 200
 # Loading 10,000 sold items takes a fraction of a second; whoever holds the lock longer is stuck.
 _OPENING_SECONDS_MAX = 2.0
 _OPENING_PAUSE_SECONDS = 0.02
+_ASKED_SECONDS_MAX = 86_400
 
 
 Result = TypeVar("Result")
@@ -57,10 +58,12 @@ class Sales:
         """The sale that is on by our own clock; Redis's clock has the last word."""
         return self.calendar.sale_at(self._clock())
 
-    async def open_due(self) -> list[Sale]:
-        """Open the current sale and, if it starts soon, the next one. Safe to repeat, at any time.
+    async def open_due(self, at: float | None = None) -> list[Sale]:
+        """Open the current sale and, if it starts soon, the next one; then the one of `at` (Unix
+        seconds), if it is another: one that was missed, or is to come. Safe to repeat, at any time.
 
         Raises:
+            NotFound: `at` is more than a day away.
             Fault: a store is away; what was opened stays opened.
         """
         now = self._clock()
@@ -68,6 +71,11 @@ class Sales:
         due = list(dict.fromkeys([self.calendar.sale_at(now), self.calendar.sale_at(soon)]))
         for sale in due:
             await self.open(sale)
+        if at is not None and (asked := self.calendar.sale_at(at)) not in due:
+            if abs(at - now) > _ASKED_SECONDS_MAX:
+                raise NotFound("no sale is opened more than a day before or after its time")
+            await self.open(asked)
+            due.append(asked)
         return due
 
     async def open(self, sale: Sale) -> None:
