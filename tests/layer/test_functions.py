@@ -88,6 +88,22 @@ def test_an_item_is_checked_out_bought_and_counted(deployed: Lambda) -> None:
     assert code.removeprefix("code=") not in text
 
 
+def test_an_event_of_the_rest_api_is_answered_alike(deployed: Lambda) -> None:
+    event = {
+        "resource": "/checkout",
+        "path": "/checkout",
+        "httpMethod": "POST",
+        "multiValueQueryStringParameters": {"user_id": ["rest"], "id": ["8"]},
+        "requestContext": {"requestId": "rest-1", "identity": {"sourceIp": "203.0.113.9"}},
+        "body": None,
+    }
+    told = deployed.invoke("checkout", event)["result"]
+    assert told["statusCode"] == 200
+    assert json.loads(told["body"])["checkout_code"]
+    line = next(line for line in deployed.lines() if line.get("request_id") == "rest-1")
+    assert (line["route"], line["outcome"]) == ("POST /checkout", "ok")
+
+
 def test_items_are_listed_described_and_drawn(deployed: Lambda) -> None:
     status, told, _ = deployed.request("items", "GET /items", "after=497&limit=2")
     assert (status, [item["id"] for item in told["items"]]) == (200, [498, 499])

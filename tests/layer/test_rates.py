@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
 import redis
@@ -19,8 +20,8 @@ KEY = b"k" * 32
 SECOND_US = 1_000_000
 
 
-def rates(clock: Callable[[], float] = lambda: 1_000.0, **limits: int) -> Rates:
-    return Rates(Settings(rate_buyer=limits.pop("rate_buyer", 0), **limits), key=KEY, clock=clock)
+def rates(clock: Callable[[], float] = lambda: 1_000.0, **limits: Any) -> Rates:
+    return Rates(Settings(**{"rate_buyer": 0, **limits}), key=KEY, clock=clock)
 
 
 class Clock:

@@ -12,6 +12,8 @@ from flashsale.routes import unrouted
 TABLE = {
     errors.Malformed: (400, "malformed"),
     errors.InvalidCode: (400, "invalid_code"),
+    errors.Unauthorized: (401, "unauthorized"),
+    errors.Forbidden: (403, "forbidden"),
     errors.NotFound: (404, "not_found"),
     errors.UnknownItem: (404, "unknown_item"),
     errors.MethodNotAllowed: (405, "method_not_allowed"),
@@ -66,6 +68,7 @@ def test_a_refusal_has_its_status_its_reason_and_the_documented_shape(kind: type
     assert response["headers"]["cache-control"] == "no-store"
     assert ("retry-after" in response["headers"]) == (status in (429, 503))
     assert ("allow" in response["headers"]) == (status == 405)
+    assert ("www-authenticate" in response["headers"]) == (status == 401)
     assert Reply.refused(refusal).outcome == reason
 
 

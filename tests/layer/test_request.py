@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from flashsale.api import Reply
 from flashsale.errors import BodyTooLarge, Malformed, QueryTooLong, Refusal, UnknownItem
-from flashsale.request import Event, Request
+from flashsale.request import Request
+from flashsale.shapes import Event
 from hypothesis import example, given
 from hypothesis import strategies as st
 

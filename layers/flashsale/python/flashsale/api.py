@@ -19,6 +19,7 @@ from flashsale.errors import (
     BodyTooLarge,
     CodeExpired,
     Fault,
+    Forbidden,
     LimitExceeded,
     Malformed,
     MethodNotAllowed,
@@ -30,11 +31,13 @@ from flashsale.errors import (
     SaleEnded,
     SoldOut,
     TryAgain,
+    Unauthorized,
     Unavailable,
 )
 from flashsale.invocation import Invocation
 from flashsale.logs import logger, request_log
-from flashsale.request import Event, Request
+from flashsale.request import Request
+from flashsale.shapes import Event, as_http_api
 
 Response = dict[str, Any]
 Result = TypeVar("Result")
@@ -42,6 +45,8 @@ Result = TypeVar("Result")
 # The most telling class wins: a refusal's own, or the nearest above it.
 STATUS: dict[type[Refusal], int] = {
     Malformed: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
     SoldOut: 409,
@@ -90,6 +95,8 @@ class Reply:
             headers = {**headers, "retry-after": str(refusal.retry_after_seconds)}
         elif isinstance(refusal, MethodNotAllowed):
             headers = {**headers, "allow": refusal.allow}
+        elif isinstance(refusal, Unauthorized):
+            headers = {**headers, "www-authenticate": "Bearer"}
         return cls(status, _json(told), headers, refusal.reason)
 
     @classmethod
@@ -143,6 +150,7 @@ def endpoint(
     def decorate(handler: Callable[[Request], Awaitable[Reply]]) -> Function[Response]:
         async def run(event: Event, context: Any) -> Response:
             started = time.perf_counter()
+            event = as_http_api(event)
             invocation = Invocation(_seconds_left(context))
             reply = await _answer(handler, event, query, invocation)
             request_log().add(

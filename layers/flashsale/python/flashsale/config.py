@@ -103,6 +103,11 @@ class Settings:
         5_000, "most calls that wait for one store before 503", minimum=1, maximum=100_000
     )
 
+    auth: str = setting(
+        "none",
+        "who may buy: anybody in any name, or the subject of the token that the gateway checked",
+        choices=("none", "jwt"),
+    )
     rate_buyer: int = setting(
         200,
         "checkouts, and purchases, that one buyer may ask for a second; 0: no limit",
@@ -139,6 +144,7 @@ class Settings:
     )
     log_file: str = setting("", "file for the log lines; empty: standard output")
 
+    aws_lambda_function_name: str = setting("", "set by Lambda itself; empty elsewhere")
     host: str = setting("127.0.0.1", "address the local gateway listens on")
     port: int = setting(8_080, "port the local gateway listens on", minimum=1, maximum=65_535)
     workers: int = setting(2, "processes of the local gateway", minimum=1, maximum=64)

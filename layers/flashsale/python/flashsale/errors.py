@@ -5,6 +5,8 @@ Refusal                 an answer: the request was understood and is not granted
 │   ├── InvalidCode     the code is not one of ours
 │   ├── BodyTooLarge
 │   └── QueryTooLong
+├── Unauthorized        there is no token that says who asks
+├── Forbidden           the token is somebody else's
 ├── NotFound            no such path
 │   └── UnknownItem
 ├── MethodNotAllowed
@@ -61,6 +63,16 @@ class BodyTooLarge(Malformed):
 class QueryTooLong(Malformed):
     reason = "too_long"
     message = "the query string is too long"
+
+
+class Unauthorized(Refusal):
+    reason = "unauthorized"
+    message = "a bearer token is required"
+
+
+class Forbidden(Refusal):
+    reason = "forbidden"
+    message = "the token is not this buyer's"
 
 
 class NotFound(Refusal):

@@ -1,19 +1,17 @@
 """What a client sent, read strictly: one spelling for each input, nothing that we did not ask."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 from flashsale.errors import BodyTooLarge, Malformed, QueryTooLong, UnknownItem
 from flashsale.model import Caller
+from flashsale.shapes import Event
 
 QUERY_BYTES_MAX = 512
 
 _BUYER = re.compile(r"[A-Za-z0-9._@:-]{1,64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
-
-Event = Mapping[str, Any]
 
 
 class Request:

@@ -14,6 +14,7 @@ from flashsale.errors import (
     Busy,
     CodeExpired,
     Fault,
+    Forbidden,
     LimitExceeded,
     OutcomeUnknown,
     Overloaded,
@@ -23,6 +24,7 @@ from flashsale.errors import (
     SoldOut,
     StoreDown,
     StoreSilent,
+    Unauthorized,
     Unavailable,
     UnknownItem,
 )
@@ -92,12 +94,14 @@ class Shop:
 
         Raises:
             UnknownItem: there is no such item in a sale.
+            Unauthorized, Forbidden: the caller is not the buyer.
             RateLimited: the buyer or the caller asks too often; this was no attempt.
             SoldOut, LimitExceeded: for good.
             TryAgain: nothing was granted; the request may be sent again.
         """
         if not 1 <= item <= self._settings.items_per_sale:
             raise UnknownItem
+        self._require(buyer, caller)
         buckets = self._rates.buckets("checkout", buyer=buyer, address=caller.address)
         self._rates.admit(buckets)
         starts_at = self._sales.current().starts_at
@@ -127,6 +131,15 @@ class Shop:
         if verdict.word != "available":
             raise _REFUSALS[verdict.word]
         return self._session(asked, verdict.at_ms // 1_000)
+
+    def _require(self, buyer: str, caller: Caller) -> None:
+        """Nobody buys in another's name, where names are checked."""
+        if self._settings.auth == "none":
+            return
+        if caller.subject is None:
+            raise Unauthorized
+        if caller.subject != buyer:
+            raise Forbidden
 
     def _known(self, asked: Checkout) -> Verdict | None:
         """The refusal that Redis would give, where nothing can change it any more."""
@@ -180,11 +193,13 @@ class Shop:
 
         Raises:
             InvalidCode: the code is not one of ours.
+            Unauthorized, Forbidden: the caller is not the code's buyer.
             RateLimited: the buyer or the caller asks too often.
             SoldOut, LimitExceeded, CodeExpired, SaleEnded: this code never sells.
             TryAgain: nothing final; the same code may be sent again.
         """
         code = self._signer.read(text)
+        self._require(code.buyer, caller)
         buckets = self._rates.buckets("purchase", buyer=code.buyer, address=caller.address)
         self._rates.admit(buckets)
         if self._ledger.breaker.state == "open":
