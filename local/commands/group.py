@@ -51,6 +51,8 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise  # click's own
         except Exception as error:
             if not isinstance(error, _told_in_a_sentence()):
                 raise
