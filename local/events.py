@@ -24,6 +24,13 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # Of one body one length is told, and the connection is not the function's.
 _HOP_BY_HOP = frozenset(("content-length", "connection", "keep-alive", "transfer-encoding"))
 
+# What Lambda carries, as JSON: six bytes at most for a character of the body, and little else.
+PAYLOAD_BYTES_MAX = 6_291_556
+_SURELY_FITS = (PAYLOAD_BYTES_MAX - 100_000) // 6
+
+# What a response is that has a status, but does not say.
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -78,28 +85,42 @@ def to_response(result: object) -> Response:
         ValueError: API Gateway would answer 500 to this result.
     """
     if not isinstance(result, Mapping) or "statusCode" not in result:
-        body = (result if isinstance(result, str) else json.dumps(result)).encode()
+        body = (result if isinstance(result, str) else _dumped(result)).encode()
+        if len(body) > PAYLOAD_BYTES_MAX:
+            raise ValueError(f"the result is longer than {PAYLOAD_BYTES_MAX} bytes")
         return 200, [_field("content-type", "application/json"), _length(body)], body
-    status = int(result["statusCode"] or 0)
+    status = result["statusCode"]
+    if type(status) is not int:
+        status = _number(status)
     if not 200 <= status <= 599:
         raise ValueError(f"{status} is no status of a response")
     content = result.get("body")
-    if not isinstance(content, str | None):
+    if content is None:
+        content = ""
+    elif not isinstance(content, str):
         raise ValueError("the body is not a string")
-    raw = (content or "").encode()
-    if result.get("isBase64Encoded"):
-        raw = base64.b64decode(raw)
-    fields = [
-        _field(name, value)
-        for name, value in (result.get("headers") or {}).items()
-        if name.lower() not in _HOP_BY_HOP
-    ]
+    elif len(content) > _SURELY_FITS:
+        require_payload(result)
+    raw = base64.b64decode(content) if result.get("isBase64Encoded") else content.encode()
+    headers = result.get("headers") or {}
+    fields = [*_fields(tuple(headers.items()), tuple(map(type, headers.values())))]
     if status in (204, 304):
         raw = b""
     else:
+        if "content-type" not in headers and not _has_type(fields):
+            fields.append(_TEXT)
         fields.append(_length(raw))
-    fields += [_field("set-cookie", cookie) for cookie in result.get("cookies") or ()]
+    if cookies := result.get("cookies"):
+        if not isinstance(cookies, list) or not all(isinstance(each, str) for each in cookies):
+            raise ValueError("the cookies are not a list of strings")
+        fields += [_field("set-cookie", cookie) for cookie in cookies]
     return status, fields, raw
+
+
+def require_payload(document: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if Lambda would not carry an event or a result, for its length."""
+    if len(document["body"]) > _SURELY_FITS and len(_dumped(document).encode()) > PAYLOAD_BYTES_MAX:
+        raise ValueError(f"the payload is longer than {PAYLOAD_BYTES_MAX} bytes")
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> tuple[dict[str, str], list[str]]:
@@ -143,6 +164,33 @@ def _field(name: str, value: str | float) -> tuple[bytes, bytes]:
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
         raise ValueError(f"{name!r} is no header, or has a value that no header may have")
     return name.encode("ascii"), value.encode("latin-1")
+
+
+@functools.lru_cache(maxsize=256)
+def _fields(
+    headers: tuple[tuple[str, str | float], ...], types: tuple[type, ...]
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers as a response has them. `types`, of their values, keep 1, 1.0 and True apart."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    return tuple(_field(name, value) for name, value in kept)
+
+
+def _has_type(fields: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"content-type" for name, _ in fields)
+
+
+def _number(status: object) -> int:
+    """A status that is not a plain int: JSON knows 200.0, too, and "200" will do."""
+    if isinstance(status, str) and re.fullmatch(r"[0-9]{3}", status, re.ASCII):
+        return int(status)
+    if isinstance(status, float) and status.is_integer():
+        return int(status)
+    raise ValueError(f"{status!r} is no status of a response")
+
+
+def _dumped(value: object) -> str:
+    """As Lambda's runtime writes a result."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

@@ -1,64 +1,26 @@
-"""The local API Gateway: a Starlette application whose routes come from template.yaml."""
+"""The local API Gateway: a Starlette application whose routes come from template.yaml.
+
+What a route asks for beyond its function (a throttle, an authorizer, CORS, a stage) is decided when
+the application is made: a plain route gets an `Invoke`, and pays for nothing else.
+"""
 
 import contextlib
-import json
-import re
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.applications import Starlette
-from starlette.convertors import StringConvertor
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Router
+from starlette.types import Receive, Send
 
-from local.events import Response, Scope, to_event, to_response
-from local.functions import LocalFunction, TimeLimitError
+from local.cors import Cors, is_preflight
+from local.events import Scope
+from local.guarded import Authorizers, Guarded, preflight
+from local.httpapi import HttpApi
+from local.invoke import Bodies, answer, says
+from local.invoke import Invoke as Invoke  # what the express lane finds in `exact`
+from local.routing import GatewayRoute, is_exact, rank, stage_prefix
+from local.runtime.function import Function
 from local.template import DEFAULT_ROUTE
 from local.template import Route as TemplateRoute
-
-BODY_BYTES_MAX = 1_000_000
-
-_JSON = {"content-type": "application/json"}
-
-
-class ClientGoneError(Exception):
-    """The client left in the middle of its request, and so has not asked for anything."""
-
-
-class Invoke:
-    """A plain ASGI callable that turns one request into one invocation of one function."""
-
-    def __init__(self, function: LocalFunction, route_key: str) -> None:
-        self._function = function
-        self._route_key = route_key
-
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        try:
-            body = await _read_body(scope, receive)
-        except ClientGoneError:
-            return
-        status, headers, content = (
-            _failure(413, "too_large", "the body is too large")
-            if body is None
-            else await self.respond(scope, body)
-        )
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    async def respond(self, scope: Scope, body: bytes) -> Response:
-        """Invoke the function with the event of a request: status, headers, body."""
-        event = to_event(scope, body, route_key=self._route_key)
-        try:
-            return to_response(await self._function.invoke(event))
-        except TimeLimitError:
-            return _failure(503, "unavailable", "the request took too long, send it again")
-        except Exception:
-            # The function has a place to log its faults; what escapes it is ours to log.
-            from flashsale.logs import logger
-
-            logger().exception("function failed", extra={"function": self._function.spec.name})
-            return _failure(500, "internal", "internal error")
 
 
 class Gateway(Starlette):
@@ -66,16 +28,20 @@ class Gateway(Starlette):
     parameters is looked up before any pattern is tried. Both cost as much as parsing the request.
     """
 
-    def __init__(self, routes: list[Route], exact: dict[tuple[str, str], Invoke]) -> None:
+    def __init__(self, routes: list[BaseRoute], exact: dict[tuple[str, str], Invoke]) -> None:
         """`exact` has the endpoint of a method and a path, where no pattern could come before."""
         super().__init__(routes=routes, lifespan=_lifespan)
         self.router.redirect_slashes = False
         self.exact = exact
 
+    def become(self, other: "Gateway") -> None:
+        """Serve what another one would. Requests under way end as they began."""
+        vars(self).update(vars(other))
+
     def build_middleware_stack(self) -> Router:
         return self.router
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             endpoint = self.exact.get((scope["method"], scope["path"]))
             if endpoint is not None:
@@ -84,23 +50,50 @@ class Gateway(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def application(functions: list[LocalFunction]) -> Gateway:
-    """Make the application: every HTTP route of every function, most specific first."""
-    invocations = [
-        (route, Invoke(function, route.key))
+def application(
+    functions: Sequence[Function], api: HttpApi | None = None, *, processes: int = 1
+) -> Gateway:
+    """Make the application: every HTTP route of every function, most specific first. `processes`
+    is how many serve it together, and share its throttles."""
+    api = api or HttpApi()
+    prefix, bodies, authorizers = stage_prefix(api.stage), Bodies(), Authorizers()
+
+    def endpoint(function: Function, route: TemplateRoute) -> Invoke:
+        if Guarded.is_needed(function, route, api):
+            return Guarded(function, route, api, bodies, authorizers, processes)
+        return Invoke(function, route.key, bodies)
+
+    endpoints = [
+        (route, endpoint(function, route))
         for function in functions
         for route in function.spec.routes
     ]
-    ordered = sorted(invocations, key=lambda each: _rank(each[0]))
-    nothing = _route(TemplateRoute("ANY", DEFAULT_ROUTE), _not_found)
+    ordered = sorted(endpoints, key=lambda each: rank(each[0]))
+    nothing = TemplateRoute("ANY", DEFAULT_ROUTE)
     return Gateway(
-        routes=[*(_route(route, invoke) for route, invoke in ordered), nothing],
+        routes=[
+            *(GatewayRoute(route, invoke, prefix) for route, invoke in ordered),
+            GatewayRoute(nothing, NotFound(api.cors)),
+        ],
         exact={
-            (route.method, route.path): invoke
-            for route, invoke in invocations
-            if route.method not in ("ANY", "HEAD") and _is_exact(route.path)
+            (route.method, prefix + route.path): invoke
+            for route, invoke in endpoints
+            if route.method not in ("ANY", "HEAD") and is_exact(route.path)
         },
     )
+
+
+class NotFound:
+    """What API Gateway itself says where no route matches."""
+
+    def __init__(self, cors: Cors | None) -> None:
+        self._cors = cors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._cors is not None and is_preflight(scope["method"], scope["headers"]):
+            await answer(send, preflight(self._cors, scope))
+        else:
+            await answer(send, says(404, "Not Found"))
 
 
 @contextlib.asynccontextmanager
@@ -109,72 +102,3 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
     yield
     await bootstrap.close()
-
-
-def _route(route: TemplateRoute, endpoint: Any) -> Route:
-    """A route that matches as API Gateway does. Starlette's own would end before a line break,
-    serve GET for HEAD, and let a greedy parameter be empty."""
-    made = Route("/", endpoint)
-    made.methods = None if route.method == "ANY" else {route.method}
-    made.path_regex = _pattern(route.path)
-    made.param_convertors = {name: StringConvertor() for name in made.path_regex.groupindex}
-    return made
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    if path == DEFAULT_ROUTE:
-        return re.compile("")
-
-    def parameter(found: re.Match[str]) -> str:
-        return f"(?P<{found[1]}>{'.+' if found[2] else '[^/]+'})"
-
-    pattern = re.sub(r"\\\{(\w+)(\\\+)?\\\}", parameter, re.escape(path))
-    return re.compile(pattern + r"\Z", re.DOTALL)
-
-
-def _is_exact(path: str) -> bool:
-    return "{" not in path and path != DEFAULT_ROUTE
-
-
-def _rank(route: TemplateRoute) -> tuple[Any, ...]:
-    """Sorts routes as API Gateway tries them: full matches, greedy ones, $default; of two alike,
-    the one that has fewer parameters, or has them later, or names its method."""
-    if route.path == DEFAULT_ROUTE:
-        return (2,)
-    parts = [
-        2 if part.endswith("+}") else 1 if part.startswith("{") else 0
-        for part in route.path.split("/")
-    ]
-    return (int(2 in parts), parts, route.method == "ANY")
-
-
-async def _read_body(scope: Scope, receive: Any) -> bytes | None:
-    """The request's body; None if it is longer than we take. Most requests have none at all, and
-    asking the server for it costs as much as parsing the request.
-
-    Raises:
-        ClientGoneError: what came of it is not all of it.
-    """
-    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
-        return b""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        body += bytes(message.get("body", b""))
-        if len(body) > BODY_BYTES_MAX:
-            return None
-        if not message.get("more_body"):
-            return body
-
-
-async def _not_found(request: Request) -> JSONResponse:
-    """What API Gateway itself says where no route matches."""
-    return JSONResponse({"message": "Not Found"}, 404)
-
-
-def _failure(status: int, error: str, message: str) -> Response:
-    told = {"success": False, "error": error, "message": message}
-    headers = _JSON | {"retry-after": "1"} if status == 503 else _JSON
-    return to_response({"statusCode": status, "headers": headers, "body": json.dumps(told)})

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from flashsale.request import QUERY_BYTES_MAX
 
-from local.gateway import BODY_BYTES_MAX
+from local.invoke import BODY_BYTES_MAX
 from tests.contract.conftest import Fresh
 from tests.contract.site import Site
 
@@ -115,11 +115,18 @@ def test_another_method_is_405_and_says_which_to_use(
 def test_a_body_is_413_however_long(client: httpx.Client, fresh: Fresh, path: str) -> None:
     """Parameters go in the query string; a body that might say otherwise is not read."""
     buyer, item = fresh()
-    for content in (b"{}", b"\xff", b"a" * (BODY_BYTES_MAX + 1)):
+    for content in (b"{}", b"\xff", b"a" * 1_000_000):
         reply = client.post(path, params={"user_id": buyer, "id": item}, content=content)
         if path == "/purchase":
             reply = client.post(path, params={"code": "a"}, content=content)
         assert (reply.status_code, reply.json()["error"]) == (413, "too_large")
+
+
+def test_a_body_that_reaches_no_function_is_413_in_api_gateways_own_words(
+    client: httpx.Client,
+) -> None:
+    reply = client.post("/checkout", content=b"a" * (BODY_BYTES_MAX + 1))
+    assert (reply.status_code, reply.text) == (413, '{"message":"Request Entity Too Large"}')
 
 
 def test_a_query_over_the_bound_is_414(client: httpx.Client) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.template import FunctionSpec, Route, Schedule, Template, TemplateError
+from local.schedule import Schedule
+from local.template import FunctionSpec, Route, Template, TemplateError
 
 HEAD = """
 Parameters:
@@ -71,11 +72,13 @@ def test_the_environment_holds_what_is_known_here(read: Reader) -> None:
     variables = (
         "{HOST: !Ref Host, SECONDS: {Ref: Seconds}, PLAIN: text, NUMBER: 7, FLAG: true,"
         " EMPTY: !Ref Unset, LATER: !Ref Required, ARN: !GetAtt One.Arn, JOINED: !Sub '${Host}/x',"
+        " REGION: !Sub 'https://${AWS::Region}.example',"
         " LONG: {'Fn::GetAtt': [One, Arn]}}"
     )
     template = read(one("One", f"Environment: {{Variables: {variables}}}"))
     assert template.environment == {
         "HOST": "db.example",
+        "JOINED": "db.example/x",
         "SECONDS": "42",
         "PLAIN": "text",
         "NUMBER": "7",
@@ -111,8 +114,10 @@ def test_schedules_of_both_kinds_are_read(read: Reader) -> None:
         " Often: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}}"
     )
     hourly, often = read.function(f"Events: {events}").schedules
-    assert hourly == Schedule("OneHourly", "cron(0 * * * ? *)", "Europe/Berlin", "{}", 3)
-    assert often == Schedule("OneOften", "rate(1 minute)")
+    assert hourly == Schedule(
+        "OneHourly", "cron(0 * * * ? *)", timezone="Europe/Berlin", input="{}", retries_max=3
+    )
+    assert often == Schedule("OneOften", "rate(1 minute)", rule=True)
 
 
 def test_only_layers_that_ship_as_they_lie_are_on_the_path(read: Reader) -> None:
