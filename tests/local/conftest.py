@@ -24,17 +24,28 @@ Add = Callable[..., None]
 
 @pytest.fixture
 def add(tmp_path: Path) -> Add:
-    """Adds a function to the temporary template."""
+    """Adds a function to the temporary template. `event` is what its routes are given besides path
+    and method, `api` the properties of their HTTP API."""
     resources: dict[str, Any] = {}
 
-    def add(name: str, *routes: str, code: str = ECHO, **properties: Any) -> None:
+    def add(
+        name: str,
+        *routes: str,
+        code: str = ECHO,
+        event: dict[str, Any] | None = None,
+        api: dict[str, Any] | None = None,
+        **properties: Any,
+    ) -> None:
+        if api is not None:
+            resources["Api"] = {"Type": "AWS::Serverless::HttpApi", "Properties": api}
+        of = {"ApiId": {"Ref": "Api"}} if "Api" in resources else {}
         folder = tmp_path / "functions" / name.lower()
         folder.mkdir(parents=True)
         (folder / "app.py").write_text(code)
         events = {}
         for number, route in enumerate(routes):
             method, _, path = route.rpartition(" ")
-            place = {"Method": method or "ANY", "Path": path}
+            place = {"Method": method or "ANY", "Path": path, **of, **(event or {})}
             events[f"Route{number}"] = {"Type": "HttpApi", "Properties": place}
         properties |= {"CodeUri": f"functions/{name.lower()}", "Handler": "app.handler"}
         resources[name] = {
@@ -52,8 +63,8 @@ async def serving(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serves the folder's template on a free port, as local.serve does but for `settings`, which
     are uvicorn's."""
-    functions = load_functions(Template.read(folder / "template.yaml"))
-    config = configuration(application(functions), http)
+    template = Template.read(folder / "template.yaml")
+    config = configuration(application(load_functions(template), template.api), http)
     vars(config).update(settings)
     server, listener = uvicorn.Server(config), listen("127.0.0.1", 0)
     running = asyncio.create_task(server.serve(sockets=[listener]))
