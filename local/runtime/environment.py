@@ -64,6 +64,7 @@ class Environment:
         self.spec = spec
         self.port = port
         self.is_ready = False
+        self.is_used = False
         self.is_ending = False
         self.idle_since = self._started = time.monotonic()
         self.facts = Facts.of(
@@ -104,6 +105,7 @@ class Environment:
         """Give it an invocation, for which it has asked."""
         assert self._asked is not None  # noqa: S101 - the owner's bookkeeping
         self._current, self._handed = invocation, time.monotonic()
+        self.is_used = True
         self._timer = self._loop.call_later(self.spec.timeout_seconds, self._out_of_time)
         if self._reports:
             self._tell([start_line(invocation.request_id)], invocation)

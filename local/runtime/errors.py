@@ -44,7 +44,7 @@ def ended(request_id: str, how: str) -> Payload:
     return {"errorType": "Runtime.ExitError", "errorMessage": message}
 
 
-def payload_of(error: Exception, *, request_id: str, seconds: float) -> Payload:
+def payload_of(error: Exception, *, request_id: str = "", seconds: float = 0) -> Payload:
     """What Lambda would hand whoever invoked, had its function ended like this. `seconds` is the
     function's timeout."""
     if isinstance(error, FunctionError):
@@ -52,13 +52,8 @@ def payload_of(error: Exception, *, request_id: str, seconds: float) -> Payload:
     if isinstance(error, TimeLimitError):
         return time_out(request_id, seconds)
     if isinstance(error, ThrottledError):
-        return {
-            "Type": "User",
-            "Reason": error.reason,
-            "message": str(error),
-            "errorType": "TooManyRequestsException",
-            "errorMessage": str(error),
-        }
+        kind = "TooManyRequestsException"
+        return {"errorType": kind, "errorMessage": str(error), "reason": error.reason}
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame)]
     return {
         "errorMessage": str(error),

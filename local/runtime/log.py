@@ -30,9 +30,7 @@ class Log:
 
     def platform(self, messages: list[str], *, function: str, request_id: str) -> None:
         """Write lines that Lambda itself would have written."""
-        self._write(
-            [_object(each, function=function, function_request_id=request_id) for each in messages]
-        )
+        self._write([_object(each, function=function, request_id=request_id) for each in messages])
 
     def _write(self, lines: list[bytes]) -> None:
         if not lines:

@@ -13,6 +13,10 @@ class Options:
 
     function_runtime: str = "local"
     """`local`: in the gateway's own process; `lambda`: in environments of their own."""
+    function_concurrency: str = "off"
+    """`template`: refuse what exceeds a function's ReservedConcurrentExecutions; the default of
+    `lambda`. With `local` all invocations of a process share its connections, which is what a
+    reservation protects."""
     function_report: str = "off"
     """`on`: START, END and REPORT of every invocation in the log."""
     lambda_environments: int = 8
@@ -26,8 +30,11 @@ class Options:
     def read(cls, environ: Mapping[str, str] | None = None) -> "Options":
         """Read and check them. Raises `LocalError`: names the variable, its value, the reason."""
         environ = os.environ if environ is None else environ
+        runtime = _choice(environ, "FUNCTION_RUNTIME", ("local", "lambda"))
+        limits = ("template", "off") if runtime == "lambda" else ("off", "template")
         return cls(
-            function_runtime=_choice(environ, "FUNCTION_RUNTIME", ("local", "lambda")),
+            function_runtime=runtime,
+            function_concurrency=_choice(environ, "FUNCTION_CONCURRENCY", limits),
             function_report=_choice(environ, "FUNCTION_REPORT", ("off", "on")),
             lambda_environments=_number(environ, "LAMBDA_ENVIRONMENTS", cls, 1, 64),
             lambda_idle_seconds=_number(environ, "LAMBDA_IDLE_SECONDS", cls, 1, 86_400),
@@ -37,6 +44,10 @@ class Options:
     @property
     def is_lambda(self) -> bool:
         return self.function_runtime == "lambda"
+
+    @property
+    def limits(self) -> bool:
+        return self.function_concurrency == "template"
 
     @property
     def reports(self) -> bool:

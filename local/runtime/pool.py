@@ -122,7 +122,8 @@ class Pool:
 
     def has_asked(self, environment: Environment) -> None:
         queue = self._queues[environment.spec.name]
-        if self._is_needed_elsewhere(queue):
+        # Not before it has been of use: functions would only take the place from one another.
+        if environment.is_used and self._is_needed_elsewhere(queue):
             environment.end()
             return
         while queue.waiting:
