@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	&& echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test faults lint format bench bench-floor lock clean
+.PHONY: help run test faults fuzz lint format bench bench-floor lock clean
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -21,6 +21,9 @@ test: $(VENV)/.dev ## run the tests, but for the fault suite; ARGS="-k name" cho
 faults: $(VENV)/.dev ## the fault suite: crash matrix, planted bugs, N random schedules (100)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults/test_schedules.py tests/faults
 	@$(BIN)/python -m tests.faults.schedule -n $(or $(N),100)
+
+fuzz: $(VENV)/.dev ## N (100,000) strange requests and as many forged codes; ARGS="--seed 4711"
+	@$(BIN)/python -m tests.fuzz -n $(or $(N),100000) $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, cfn-lint
 	@$(BIN)/ruff check --quiet .
