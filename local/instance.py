@@ -86,6 +86,15 @@ def told_by_running(folder: Path) -> dict[str, Any]:
     return state
 
 
+def require_none_up(folder: Path) -> None:
+    """Raise `LocalError` if a service is up in the folder. One that is stopping is waited for."""
+    if (state := told(folder)) is not None:
+        raise LocalError(
+            f"Flashsale already runs in {folder}, as process {state['pid']}: `flashsale down` ends"
+            " it, and another DATA_DIR and PORT make room for a second one"
+        )
+
+
 @contextlib.contextmanager
 def telling(folder: Path, state: Mapping[str, Any]) -> Iterator[None]:
     """Tell the others all this while the block runs."""

@@ -27,9 +27,17 @@ def stop(folder: Path, *, seconds_max: float) -> int | None:
         except psutil.AccessDenied:
             raise LocalError(f"Process {process.pid} belongs to another user") from None
     deadline = time.monotonic() + seconds_max
-    # The lock is free once the last of its processes is gone, not only the one we asked.
-    while is_held(folder):
+    # The lock is free once the last of its processes is gone, and that may not be the one we asked.
+    while is_held(folder) or (process is not None and _is_there(process)):
         if time.monotonic() > deadline:
             raise LocalError(f"Still running after {seconds_max:g} s: see {folder / 'logs'}")
         time.sleep(LOOK_SECONDS)
     return process.pid if process else None
+
+
+def _is_there(process: psutil.Process) -> bool:
+    """Whether it still runs; not if it only waits for its parent to hear of its end."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,5 +1,6 @@
 """`flashsale up`: run the service, in front or detached."""
 
+import os
 import sys
 from typing import Any
 
@@ -11,7 +12,14 @@ from local.interrupt import exit_at_once
 
 @click.command()
 @click.option("-d", "--detach", is_flag=True, help="Return once it is up, and leave it running.")
-def up(detach: bool) -> None:
+@click.option(
+    "--runtime",
+    type=click.Choice(["local", "lambda"]),
+    help="Functions in the gateway's own process, or each in processes of its own under Lambda's"
+    " runtime; FUNCTION_RUNTIME if not given, else local.",
+)
+@click.option("--report", is_flag=True, help="Log START, END and REPORT of every invocation.")
+def up(runtime: str | None, report: bool, detach: bool) -> None:
     """Run the whole service on this machine.
 
     That is Valkey, PostgreSQL, the schedule and the gateway. In front it runs until Ctrl-C, or
@@ -21,10 +29,19 @@ def up(detach: bool) -> None:
     \b
     flashsale up
     flashsale up -d                       write to logs/up.log in the data folder
+    flashsale up --runtime lambda         with cold starts and all
     PORT=8081 flashsale up                on another port
     DATA_DIR=/tmp/shop flashsale up       with data of its own
     """
     exit_at_once()  # until the service takes over: there is nothing to clean up, much to import
+    from local.environment import data_folder, user_environment
+    from local.instance import require_none_up
+
+    require_none_up(data_folder(user_environment()))
+    if runtime is not None:
+        os.environ["FUNCTION_RUNTIME"] = runtime
+    if report:
+        os.environ["FUNCTION_REPORT"] = "on"
     if detach:
         from local.detached import start_detached
 

@@ -139,7 +139,7 @@ def test_a_disk_that_is_nearly_full(
 ) -> None:
     def free(mib: int) -> Finding:
         usage = type("Usage", (), {"free": mib << 20})
-        monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: usage)
+        monkeypatch.setattr("local.doctor.machine.shutil.disk_usage", lambda path: usage)
         return machine.disk(tmp_path)
 
     assert free(limit - 1).state == state
@@ -147,7 +147,7 @@ def test_a_disk_that_is_nearly_full(
 
 
 def test_a_clock_before_the_checkout_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.time, "time", lambda: 1_000_000_000.0)
+    monkeypatch.setattr("local.doctor.machine.time.time", lambda: 1_000_000_000.0)
     assert machine.clock().state == "fail"
 
 
