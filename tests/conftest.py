@@ -22,6 +22,15 @@ CODE_KEYS = "1:" + "5a" * 32
 Rows = Sequence[Sequence[Any]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--runtime",
+        choices=("local", "lambda"),
+        default="local",
+        help="how the functions of tests/contract run: as `flashsale up --runtime` does",
+    )
+
+
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server = Valkey(tmp_path_factory.mktemp("stores") / "valkey")

@@ -12,6 +12,11 @@ from tests.contract.site import CODE_KEYS, Site, Stores, eventually
 Fresh = Callable[[], tuple[str, int]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _runtime(request: pytest.FixtureRequest) -> None:
+    Site.runtime = request.config.getoption("--runtime")
+
+
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     made = Stores(tmp_path_factory.mktemp("contract"))

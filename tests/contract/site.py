@@ -33,6 +33,8 @@ async def main():
     functions = {f.spec.name: f for f in load_functions(Template.read(TEMPLATE))}
     for name in sys.argv[1:]:
         await functions[name].invoke({})
+    for function in functions.values():
+        await function.close()
 
 asyncio.run(main())
 """
@@ -86,9 +88,20 @@ class Stores:
 
 
 class Site:
-    """Gateway processes that share a port, which stays theirs while they are down."""
+    """Gateway processes that share a port, which stays theirs while they are down; one alone, where
+    the functions run in environments of their own."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *, processes: int = 2) -> None:
+    runtime = "local"
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        processes: int = 2,
+        runtime: str | None = None,
+    ) -> None:
+        """`runtime` is `local` or `lambda`, as the command line of the tests says if not given."""
         folder.mkdir()
         self._reserved = socket.socket()  # bound, and not listening: it gets no connections
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -104,7 +117,9 @@ class Site:
             "SALE_SECONDS": str(_sale_seconds()),
             **environment,
         }
-        self._count = processes
+        self.runtime = runtime or Site.runtime
+        self.environment["FUNCTION_RUNTIME"] = self.runtime
+        self._count = processes if self.runtime == "local" else 1
         self._processes: list[subprocess.Popen[bytes]] = []
 
     @property

@@ -73,6 +73,15 @@ async def test_a_function_that_takes_longer_than_its_timeout_has_failed(
     assert reply.headers["content-type"] == "application/json"
 
 
+async def test_a_function_that_lambda_has_no_room_for_is_503(add: Add, tmp_path: Path) -> None:
+    code = "from local.runtime.errors import ThrottledError\n"
+    code += "async def handler(event, context):\n    raise ThrottledError('full')\n"
+    add("Full", "GET /full", code=code)
+    async with serving(tmp_path) as client:
+        reply = await client.get("/full")
+    assert (reply.status_code, reply.text) == (503, '{"message":"Service Unavailable"}')
+
+
 async def test_a_body_over_the_bound_is_413_and_one_at_it_is_not(add: Add, tmp_path: Path) -> None:
     """Told its length or not; afterwards the connection is of use again. A body that API Gateway
     takes and Lambda does not, since they differ, is a failed invocation."""
@@ -155,7 +164,7 @@ async def test_the_context_tells_of_the_template(add: Add, tmp_path: Path) -> No
     add("Told", "GET /told", code=code, Timeout=7, MemorySize=256)
     async with serving(tmp_path) as client:
         name, memory, left, request_id, arn = (await client.get("/told")).json()
-    assert (name, memory) == ("Told", 256)
+    assert (name, memory) == ("Told", "256")  # digits, as in Lambda
     assert 0 < left <= 7_000
     assert re.fullmatch(r"[0-9a-f-]{36}", request_id)
     assert arn.endswith(":function:Told")
