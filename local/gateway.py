@@ -13,7 +13,7 @@ from starlette.types import Receive, Send
 
 from local.cors import Cors, is_preflight
 from local.events import Scope
-from local.guarded import Authorizers, Guarded, preflight
+from local.guarded import Authorizers, Guarded, Throttled, preflight
 from local.httpapi import HttpApi
 from local.invoke import Bodies, answer, says
 from local.invoke import Invoke as Invoke  # what the express lane finds in `exact`
@@ -21,6 +21,7 @@ from local.routing import GatewayRoute, is_exact, rank, stage_prefix
 from local.runtime.function import Function
 from local.template import DEFAULT_ROUTE
 from local.template import Route as TemplateRoute
+from local.throttle import Bucket
 
 
 class Gateway(Starlette):
@@ -59,8 +60,12 @@ def application(
     prefix, bodies, authorizers = stage_prefix(api.stage), Bodies(), Authorizers()
 
     def endpoint(function: Function, route: TemplateRoute) -> Invoke:
+        throttle = route.guard.throttle
+        bucket = Bucket(throttle, processes=processes) if throttle else None
         if Guarded.is_needed(function, route, api):
-            return Guarded(function, route, api, bodies, authorizers, processes)
+            return Guarded(function, route, api, bodies, authorizers, bucket)
+        if bucket:
+            return Throttled(function, route.key, bodies, bucket)
         return Invoke(function, route.key, bodies)
 
     endpoints = [

@@ -1,13 +1,14 @@
-"""An invocation behind what a template asks of API Gateway itself: throttle, authorizer, CORS,
-stage and integration timeout."""
+"""Invocations behind what a template asks of API Gateway itself: throttle, authorizer, CORS, stage
+and integration timeout."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from local.cors import Cors, is_preflight
 from local.events import Response, Scope, require_payload, to_event, to_response
 from local.httpapi import DEFAULT_STAGE, Guard, HttpApi, JwtAuthorizer
-from local.invoke import Bodies, Invoke, RefusedError
+from local.invoke import Bodies, Invoke, RefusedError, says
 from local.runtime.function import Function
 from local.template import Route
 from local.throttle import Bucket
@@ -31,8 +32,20 @@ class Authorizers:
         return self._made.setdefault(spec, Authorizer(spec))
 
 
+class Throttled(Invoke):
+    """`Invoke`, for a route that has a throttle and nothing else: a bucket to look at, and not a
+    coroutine more."""
+
+    def __init__(self, function: Function, route: str, bodies: Bodies, bucket: Bucket) -> None:
+        super().__init__(function, route, bodies)
+        self._bucket = bucket
+
+    def respond(self, scope: Scope, body: bytes) -> Coroutine[Any, Any, Response]:
+        return super().respond(scope, body) if self._bucket.take() else _too_many()
+
+
 class Guarded(Invoke):
-    """`Invoke`, for a route that is not plain."""
+    """`Invoke`, for a route with any of the others, or all of them."""
 
     def __init__(
         self,
@@ -41,24 +54,23 @@ class Guarded(Invoke):
         api: HttpApi,
         bodies: Bodies,
         authorizers: Authorizers,
-        processes: int,
+        bucket: Bucket | None,
     ) -> None:
         super().__init__(function, route.key, bodies)
         guard = route.guard
         self._api = api
         self._scopes = guard.scopes
-        self._bucket = Bucket(guard.throttle, processes=processes) if guard.throttle else None
+        self._bucket = bucket
         self._authorizer = authorizers.get(guard.authorizer)
         self._seconds_max = guard.timeout_ms / 1_000 if _may_be_late(function, guard) else None
         self._late: set[asyncio.Future[Any]] = set()
 
     @staticmethod
     def is_needed(function: Function, route: Route, api: HttpApi) -> bool:
-        """Whether the route has anything to guard it."""
+        """Whether the route has more to guard it than a throttle."""
         guard = route.guard
         return bool(
-            guard.throttle
-            or guard.authorizer
+            guard.authorizer
             or api.cors
             or api.stage != DEFAULT_STAGE
             or api.variables
@@ -73,7 +85,7 @@ class Guarded(Invoke):
 
     async def _respond(self, scope: Scope, body: bytes) -> Response:
         if self._bucket is not None and not self._bucket.take():
-            raise RefusedError(429, "Too Many Requests")
+            return await _too_many()
         authorized = await self._authorized(scope)
         cors = self._api.cors
         if cors is not None and is_preflight(scope["method"], scope["headers"]):
@@ -130,6 +142,10 @@ class Guarded(Invoke):
         self._late.discard(late)
         if not late.cancelled() and (error := late.exception()) is not None:
             self._failed(error)
+
+
+async def _too_many() -> Response:
+    return says(429, "Too Many Requests")
 
 
 def preflight(cors: Cors, scope: Scope) -> Response:

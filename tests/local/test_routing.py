@@ -72,3 +72,11 @@ async def test_without_a_default_route_the_gateway_itself_says_not_found(
         for reply in (await client.get("/bye"), await client.post("/hello")):
             assert (reply.status_code, reply.json()) == (404, {"message": "Not Found"})
             assert reply.headers["content-type"] == "application/json"
+
+
+async def test_a_parameter_may_have_any_name(add: Add, tmp_path: Path) -> None:
+    """Not only one that Python would take for an identifier."""
+    add("Odd", "GET /{user-id}/{1}/{a.b+}")
+    async with serving(tmp_path) as client:
+        found = (await client.get("/x/y/z/%2F")).json()
+    assert found[1] == {"user-id": "x", "1": "y", "a.b": "z//"}

@@ -120,9 +120,22 @@ async def test_a_plain_route_stays_on_the_express_lane(
     add: Add, tmp_path: Path, exact: Callable[..., dict[str, str]]
 ) -> None:
     """And has nothing to decide; one that is guarded has what it needs, on the same lane."""
-    settings = {"RouteSettings": {"GET /guarded": limits(3, 1)}}
-    add("One", "GET /plain", "GET /guarded", api=settings)
-    assert exact(tmp_path) == {"GET /plain": "Invoke", "GET /guarded": "Guarded"}
+    settings = {"RouteSettings": {"GET /throttled": limits(3, 1)}}
+    add("One", "GET /plain", "GET /throttled", api=settings)
+    add("Two", "GET /guarded", event={"TimeoutInMillis": 100})
+    assert exact(tmp_path) == {
+        "GET /plain": "Invoke",
+        "GET /throttled": "Throttled",
+        "GET /guarded": "Guarded",
+    }
+
+
+async def test_a_throttle_and_all_else_go_together(add: Add, tmp_path: Path) -> None:
+    api = {"CorsConfiguration": True, "DefaultRouteSettings": limits(2, 0.001)}
+    add("One", "GET /one", api=api)
+    async with serving(tmp_path) as client:
+        statuses = [(await client.get("/one")).status_code for _ in range(4)]
+    assert statuses == [200, 200, 429, 429]
 
 
 @pytest.fixture
