@@ -17,8 +17,10 @@ COMMANDS = {
         "url": "local.commands.stores:url",
         "psql": "local.commands.stores:psql",
         "audit": "local.commands.audit:audit",
+        "schedule": "local.commands.schedule:schedule",
     },
     "Try it": {
+        "invoke": "local.commands.invoke:invoke",
         "test": "local.commands.test:test",
         "bench": "local.bench.command:bench",
     },

@@ -9,7 +9,19 @@ from local.stores import Postgres, Valkey
 from local.stores.folder import lock
 
 # What is ours beside the stores; the lock goes last.
-OWN = ("logs", "ready", "code-keys", "run.json", "lock")
+OWN = (
+    "logs",
+    "ready",
+    "build",
+    "concurrency",
+    "async",
+    "code-keys",
+    "dead-letters.jsonl",
+    "reloads.jsonl",
+    "schedules.json",
+    "run.json",
+    "lock",
+)
 
 
 def require_stopped(folder: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from local.commands.names import complete_function
+
 
 def _parsed(context: click.Context, parameter: click.Parameter, file: Any) -> Any:
     if file is None:
@@ -18,7 +20,7 @@ def _parsed(context: click.Context, parameter: click.Parameter, file: Any) -> An
 
 
 @click.command()
-@click.argument("function")
+@click.argument("function", shell_complete=complete_function)
 @click.option(
     "-e",
     "--event",

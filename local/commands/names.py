@@ -1,6 +1,7 @@
 """Arguments that name something of this service, or a time; each completed by the shell."""
 
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,20 +32,7 @@ class FunctionName(click.ParamType["FunctionSpec"]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        names = (spec.folder.name for spec in _template().functions)
-        return [CompletionItem(name) for name in names if name.startswith(incomplete.lower())]
-
-
-class ScheduledName(FunctionName):
-    """A function that runs by a schedule."""
-
-    name = "schedule"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        names = (spec.folder.name for spec in _template().functions if spec.schedules)
-        return [CompletionItem(name) for name in names if name.startswith(incomplete.lower())]
+        return complete_function(ctx, param, incomplete)
 
 
 class Since(click.ParamType[float]):
@@ -69,7 +57,27 @@ class Since(click.ParamType[float]):
             self.fail(f"{value!r} is neither like 5m nor like 2026-11-22T14:05", param, ctx)
 
 
-FUNCTION, SCHEDULED, SINCE = FunctionName(), ScheduledName(), Since()
+FUNCTION, SINCE = FunctionName(), Since()
+
+
+def complete_function(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The functions of the template, by their folders' names."""
+    return _fitting((spec.folder.name for spec in _template().functions), incomplete)
+
+
+def complete_scheduled(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Those that run by a schedule, and their schedules' names."""
+    specs = [spec for spec in _template().functions if spec.schedules]
+    schedules = [schedule.name for spec in specs for schedule in spec.schedules]
+    return _fitting([*(spec.folder.name for spec in specs), *schedules], incomplete)
+
+
+def _fitting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def _template() -> "Template":

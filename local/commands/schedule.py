@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from local.commands.names import complete_scheduled
+
 
 @click.group()
 def schedule() -> None:
@@ -48,7 +50,7 @@ def list_schedules(as_json: bool) -> None:
 
 
 @schedule.command()
-@click.argument("function")
+@click.argument("function", shell_complete=complete_scheduled)
 @click.option(
     "--at", metavar="TIME", help="14:00, 2027-01-31T14:00 or 2027-01-31T14:00Z; now if not given."
 )

@@ -161,6 +161,9 @@ def test_each_shell_gets_its_script(command: Command, shell: str) -> None:
     [
         ("flashsale do", ["doctor", "down"]),
         ("flashsale logs --function p", ["persist_attempts", "picture", "purchase"]),
+        ("flashsale invoke ch", ["checkout"]),
+        ("flashsale schedule l", ["list"]),
+        ("flashsale schedule run recon", ["reconcile"]),
         ("flashsale test b", ["basic", "benchmark"]),
         ("flashsale bench s", ["sellout", "soak", "soldout"]),
         ("flashsale up --det", ["--detach"]),
