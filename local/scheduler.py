@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from local import dead_letters
+from local.eventbridge import rescheduled, schedule_group
 from local.functions import load_functions
 from local.runs import Runs
 from local.runtime.asynchronous import AsyncInvocations
@@ -256,7 +257,9 @@ async def _main() -> None:
     folder = Path(os.environ["DATA_DIR"]) if "DATA_DIR" in os.environ else None
     reloader = reloader_of(template)
     functions = reloader.functions if reloader else load_functions(template)
-    scheduler = Scheduler(functions, folder=folder)
+    kept = schedule_group(os.environ["SCHEDULE_GROUP"]) if "SCHEDULE_GROUP" in os.environ else None
+    known = kept.read() if kept else {}
+    scheduler = Scheduler(rescheduled(functions, known) if kept else functions, folder=folder)
     await scheduler.deploy()
     if ready := os.environ.get("READY_FILE"):
         Path(ready).touch()  # noqa: ASYNC240 - once, at the start
@@ -274,6 +277,11 @@ async def _main() -> None:
                 invoke=scheduler.run_event,
             )
             running.append(group.create_task(invocations.run()))
+        if kept is not None:
+            following = kept.follow(
+                known, lambda found: scheduler.replace(rescheduled(functions, found))
+            )
+            running.append(group.create_task(following))
         if reloader is None:
             await stop.wait()
         else:

@@ -14,11 +14,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+)
 from localstack_client.session import Session
 
+from local.eventbridge import described
+from local.schedule import Schedule
 from local.serve import TEMPLATE
-from local.template import FunctionSpec, Schedule, Template
+from local.template import FunctionSpec, Template
 
 GROUP = "flashsale"
 LOOK_SECONDS = 10.0
@@ -32,8 +37,6 @@ LOGINS = {
     "flashsale/postgres-owner": ("flashsale_owner", "postgres-owner"),
     "flashsale/redis": ("service", "redis-service"),
 }
-
-EXISTS = ("ConflictException", "ResourceExistsException")
 
 log = logging.getLogger("flashsale.cloud")
 
@@ -56,51 +59,42 @@ class Cloud:
         self._region = region
 
     def put(self, secrets: dict[str, str], template: Template) -> list[str]:
-        """Add what is missing and return the names of what was added."""
-        added = [name for name, value in secrets.items() if self._put_secret(name, value)]
-        if self._is_new(self._scheduler.create_schedule_group, Name=GROUP):
+        """Add what is missing and return the names of what was added.
+
+        It looks before it adds: LocalStack takes the second of a name for a change of the first.
+        """
+        added = []
+        for name in sorted(secrets.keys() - self._names(self._secrets, "list_secrets")):
+            self._secrets.create_secret(Name=name, SecretString=secrets[name])
+            added.append(name)
+        if GROUP not in self._names(self._scheduler, "list_schedule_groups"):
+            self._scheduler.create_schedule_group(Name=GROUP)
             added.append(GROUP)
-        added += [
-            schedule.name
-            for function in template.functions
-            for schedule in function.schedules
-            if self._put_schedule(function, schedule)
-        ]
+        there = self._names(self._scheduler, "list_schedules", GroupName=GROUP)
+        for function in template.functions:
+            for schedule in function.schedules:
+                if schedule.name not in there and not schedule.rule:
+                    self._create(function, schedule)
+                    added.append(schedule.name)
         return added
 
-    def _put_secret(self, name: str, value: str) -> bool:
-        return self._is_new(self._secrets.create_secret, Name=name, SecretString=value)
+    def _names(self, client: Any, listing: str, **arguments: str) -> set[str]:
+        pages = client.get_paginator(listing).paginate(**arguments)
+        lists = [value for page in pages for value in page.values() if isinstance(value, list)]
+        return {each["Name"] for found in lists for each in found}
 
-    def _put_schedule(self, function: FunctionSpec, schedule: Schedule) -> bool:
-        arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{function.name}"
-        target = {
-            "Arn": arn,
+    def _create(self, function: FunctionSpec, schedule: Schedule) -> None:
+        target: dict[str, Any] = {
+            "Arn": f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{function.name}",
             "RoleArn": ROLE,
-            "RetryPolicy": {"MaximumRetryAttempts": schedule.retries_max},
+            "RetryPolicy": {
+                "MaximumRetryAttempts": schedule.retries_max,
+                "MaximumEventAgeInSeconds": schedule.age_seconds_max,
+            },
         }
         if schedule.input is not None:
             target["Input"] = schedule.input
-        return self._is_new(
-            self._scheduler.create_schedule,
-            Name=schedule.name,
-            GroupName=GROUP,
-            ScheduleExpression=schedule.expression,
-            ScheduleExpressionTimezone=schedule.timezone,
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target=target,
-        )
-
-    def _is_new(self, create: Any, **arguments: Any) -> bool:
-        try:
-            create(**arguments)
-        except ClientError as refusal:
-            if refusal.response["Error"]["Code"] in (
-                "ConflictException",
-                "ResourceExistsException",
-            ):
-                return False
-            raise
-        return True
+        self._scheduler.create_schedule(GroupName=GROUP, Target=target, **described(schedule))
 
 
 def main() -> int:
