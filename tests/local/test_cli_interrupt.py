@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.instance import is_held
 from local.stores import Postgres, Valkey
 from tests.local.running import free_port
 
@@ -47,10 +48,31 @@ def test_ctrl_c_is_neither_lost_nor_answered_by_a_traceback(
             )
             time.sleep(moment / 1_000)
             process.send_signal(signal.SIGINT)
-            complaint = process.communicate(timeout=20)[1]
+            complaint = process.communicate(timeout=60)[1]
             assert complaint == "", f"{moment} ms"
             assert process.returncode in (0, 130, -signal.SIGINT), f"{moment} ms"
             assert not left_over(tmp_path), f"{moment} ms"
+    finally:
+        for store in (Valkey, Postgres):
+            store(tmp_path / "data" / store.name.lower()).discard()
+
+
+def test_ctrl_c_while_it_waits_for_a_detached_start_stops_that_again(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    try:
+        process = subprocess.Popen(
+            [COMMAND, "up", "-d"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        deadline = time.monotonic() + 60
+        while not is_held(tmp_path / "data"):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[0].decode()
+        assert process.returncode == 130
+        assert told.count("\n") == 1  # where it writes to, and no banner
+        assert not left_over(tmp_path)
     finally:
         for store in (Valkey, Postgres):
             store(tmp_path / "data" / store.name.lower()).discard()
