@@ -12,42 +12,58 @@ import functools
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from local import rejected
 from local.events import Scope
 from local.gateway import Invoke
+from local.head import is_host
 from local.protocol import BoundedProtocol
 
-_BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
-_NOTHING_TO_READ = (b"content-length", b"0")
+_WORTH_A_LOOK = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 
 
 class ExpressProtocol(BoundedProtocol):
     """Serves what `app.exact` has, a dictionary from method and path to `Invoke`, by itself."""
 
     _request: "_Request | None" = None
-    _idle_since = 0.0
 
     def on_message_begin(self) -> None:
         # uvicorn makes the scope here; it is made only when the usual way is taken.
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
+        self._note_begin()
 
     def on_headers_complete(self) -> None:
-        self._request = self._express()
-        if self._request is None:
+        request = None if self._may_be_large() else self._express()
+        if request is None:
             self._take_the_usual_way()
             return
+        self._request = request
         self._reading_head = False
+        if len(self.tasks) >= self._door.calm and not self.flow.write_paused:
+            method = request.scope["method"].encode()
+            request.response_complete = self._is_one_too_many(method)
         # It stands where uvicorn has the request in progress, so that pipelined ones queue behind
         # it, and a shutdown waits for it.
-        self.cycle = self._request  # type: ignore[assignment]
+        self.cycle = request  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         request, self._request = self._request, None
-        if request is not None:
-            request.task = self.loop.create_task(self._serve(request))
-            self.tasks.add(request.task)
+        if request is None:
+            return
+        if request.response_complete:
+            self._turn_away()
+            return
+        request.task = self.loop.create_task(self._serve(request))
+        self.tasks.add(request.task)
+
+    def _turn_away(self) -> None:
+        """Answer 503 at once: whoever is turned away must cost nearly nothing."""
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        refusal = rejected.overloaded()
+        default = self.server_state.default_headers
+        self.transport.write(refusal.response(default, close=False))
 
     def _express(self) -> "_Request | None":
         """A plain request that nothing stands before; None for all others."""
@@ -65,9 +81,15 @@ class ExpressProtocol(BoundedProtocol):
             or not self.parser.should_keep_alive()
         ):
             return None
-        for header in self.headers:
-            if header[0] in _BODY_HEADERS and header != _NOTHING_TO_READ:
-                return None
+        hosts = 0
+        for name, value in self.headers:
+            if name in _WORTH_A_LOOK:
+                if name == b"host" and is_host(value):
+                    hosts += 1
+                elif name != b"content-length" or value != b"0":
+                    return None
+        if hosts != 1:
+            return None
         scope = {
             "method": method,
             "path": path,
@@ -79,49 +101,11 @@ class ExpressProtocol(BoundedProtocol):
         return _Request(endpoint, scope)
 
     def _take_the_usual_way(self) -> None:
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
+        self.url = url
         self.headers.extend(headers)  # which the scope holds
         super().on_headers_complete()
-
-    def on_response_complete(self) -> None:
-        if self.pipeline:
-            super().on_response_complete()
-            return
-        self.server_state.total_requests += 1
-        self.flow.resume_reading()
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None and not self.transport.is_closing():
-            self._look_at(self.timeout_keep_alive)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-        super().connection_lost(exc)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that has had no request for as long as uvicorn lets it; look again
-        when it may have, if it had one."""
-        self.timeout_keep_alive_task = None
-        if self.transport.is_closing():
-            return
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if self._head_bytes or not self.cycle.response_complete:
-            left = self.timeout_keep_alive  # a request is arriving, or under way
-        if left > 0:
-            self._look_at(left)
-        else:
-            self.transport.close()
-
-    def _unset_keepalive_if_required(self) -> None:
-        """A request has come: the timer goes on, and finds that it has."""
-
-    def _look_at(self, seconds: float) -> None:
-        # One timer a connection: making and cancelling one a request is dear.
-        self.timeout_keep_alive_task = self.loop.call_later(
-            seconds, self.timeout_keep_alive_handler
-        )
 
     async def _serve(self, request: "_Request") -> None:
         try:

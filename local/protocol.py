@@ -1,117 +1,172 @@
-"""uvicorn's HTTP protocol with bounds: on the size of a request's head, and on how long it takes.
+"""uvicorn's HTTP protocol with bounds: on what a request may be, and on who may come in.
 
-uvicorn has neither: half-sent requests would stay for ever, and a header could be as long as memory
-lasts. API Gateway's own limit for all headers together is 10,240 bytes; ours leaves some room.
+uvicorn has none: half-sent requests would stay for ever, and a header could be as long as memory
+lasts. docs/LIMITS.md lists what is told to whom.
 """
 
-import asyncio
-import json
-from http import HTTPStatus
+import functools
+from collections.abc import Iterable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
 
-HEAD_BYTES_MAX = 16_384
-REQUEST_SECONDS_MAX = 5.0
+from local import head, rejected
+from local.patience import PatientProtocol
+from local.rejected import Rejected
 
+# Only so many bytes are parsed ahead of the answers: a pipelined request takes a hundred times the
+# memory of its bytes.
+SLICE_BYTES = 4_096
 
-class _Corked:
-    """A transport that sends what one turn of the loop has written in one packet.
-
-    uvicorn writes head and body apart; with TCP_NODELAY each would be a system call, a packet, and
-    a client woken up.
-    """
-
-    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._waiting: list[bytes] = []
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
-        self._waiting.append(data)
-
-    def write_now(self, data: bytes) -> None:
-        """Write a whole response."""
-        self._flush()
-        self._transport.write(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._transport.write(b"".join(waiting))
+_KEEP_ALIVE = (b"connection", b"keep-alive")
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Refuses what is no HTTP, too large or too slow, in the shape of every other refusal."""
+class BoundedProtocol(PatientProtocol):
+    """Refuses what is no HTTP, too large, too slow or too much, in the shape of all refusals."""
 
-    _reading_head = True
-    _head_bytes = 0
-    _timer: asyncio.TimerHandle | None = None
+    _fed = 0  # bytes that the parser was given last
+    _rest = b""  # bytes that wait until the requests before them are answered
+    _barren = 0  # bytes since the last one of a body: sizes of chunks, trailers
+    _body_bytes = 0
 
-    def connection_made(self, transport: Any) -> None:
-        corked: Any = _Corked(transport, self.loop)
-        super().connection_made(corked)
-        self._start_timer()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        super().connection_lost(exc)
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._small_bytes = min(self._bounds.url_bytes, self._bounds.head_bytes)
+        self._headers_max = self._bounds.headers
 
     def data_received(self, data: bytes) -> None:
-        if self._reading_head:
-            self._head_bytes += len(data)
-        super().data_received(data)
-        if self.transport.is_closing():
-            return
-        if self._reading_head and self._head_bytes > HEAD_BYTES_MAX:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the header is too large")
-        elif self._head_bytes and self._timer is None:
-            self._start_timer()
+        if len(data) > SLICE_BYTES or self._rest:
+            self._feed_slices(self._rest + data)
+        else:
+            self._feed(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._note_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._reading_head:  # a trailer is none of the headers that were checked
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._reading_head = False
-        super().on_headers_complete()
+        self._arriving_since = 0.0
+        self._body_bytes = self._barren = 0
+        bounds, method = self._bounds, self.parser.get_method()
+        version = self.parser.get_http_version()
+        if self._may_be_large():
+            head.check_size(self.url, self.headers, bounds)
+        self.expect_100_continue = head.check(method, version, self.headers, bounds)
+        if self.url[:1] != b"/" and self.url != b"*":
+            self.url, self.headers[:] = head.origin_form(self.url, self.headers)
+        app, self.app = self.app, self._app_for(method)
+        try:
+            super().on_headers_complete()
+        finally:
+            self.app = app
+        if version == "1.0" and self.parser.should_keep_alive():
+            self.cycle.keep_alive = True
+            self.cycle.default_headers = [*self.cycle.default_headers, _KEEP_ALIVE]
+
+    def on_body(self, body: bytes) -> None:
+        self._barren = 0
+        self._body_bytes += len(body)
+        if self._body_bytes > self._bounds.body_bytes:
+            raise rejected.too_large()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._reading_head = True
         self._head_bytes = 0
-        self._stop_timer()
+        self._arriving_since = 0.0
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        else:
+            self._idle_since = self.loop.time()
+            if self._last_words is not None:
+                self._hang_up(self._last_words)
+                return
+            self.flow.resume_reading()
+        if self._rest and not self.pipeline:
+            self._feed_slices(self._rest)
 
-    def _refuse(self, status: HTTPStatus, message: str) -> None:
-        error = "too_large" if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else "malformed"
-        body = json.dumps({"success": False, "error": error, "message": message}).encode()
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-            "content-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+    def _note_begin(self) -> None:
+        if not self._head_bytes:  # it is not the first one of the bytes that have come
+            self._head_bytes = self._fed
 
-    def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(REQUEST_SECONDS_MAX, self._too_slow)
+    def _may_be_large(self) -> bool:
+        """Whether a head that is complete may break a bound on its size."""
+        return self._head_bytes > self._small_bytes or len(self.headers) > self._headers_max
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _app_for(self, method: bytes) -> Any:
+        """Who answers the request whose head is complete."""
+        if len(self.tasks) >= self._door.calm and self._is_one_too_many(method):
+            return rejected.overloaded()
+        if self.url == b"*" and method == b"OPTIONS":
+            return functools.partial(_options, self.app.exact)
+        return self.app
 
-    def _too_slow(self) -> None:
-        self._timer = None
-        if not self.transport.is_closing():
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "the request took too long to arrive")
+    def _is_one_too_many(self, method: bytes) -> bool:
+        path = self.url.partition(b"?")[0]
+        places = self._door.places(method.decode("ascii"), path.decode("latin-1"))
+        return len(self.tasks) >= places
+
+    def _feed(self, data: bytes) -> None:
+        self._fed = len(data)
+        if self._reading_head:
+            self._head_bytes += self._fed
+        else:
+            self._barren += self._fed
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Nothing is upgraded to: the next request follows.
+            if rest := data[upgrade.args[0] :]:
+                self._feed(rest)
+            return
+        except httptools.HttpParserError as error:
+            told = error.__context__
+            no_http = rejected.malformed("this is no HTTP request")
+            self._refuse(told if isinstance(told, Rejected) else no_http)
+            return
+        if self._head_bytes:
+            self._look_at_half_a_request()
+
+    def _feed_slices(self, data: bytes) -> None:
+        self._rest = b""
+        for start in range(0, len(data), SLICE_BYTES):
+            if self._has_left or self._last_words or self.transport.is_closing():
+                return
+            if self.pipeline:
+                self._rest = data[start:]
+                self.flow.pause_reading()
+                return
+            self._feed(data[start : start + SLICE_BYTES])
+
+    def _look_at_half_a_request(self) -> None:
+        bounds = self._bounds
+        # The head may have begun anywhere in its first slice.
+        if self._reading_head and self._head_bytes > bounds.head_bytes + SLICE_BYTES:
+            if len(self.url) > bounds.url_bytes:
+                self._refuse(rejected.too_long(self.url, bounds.url_bytes))
+            else:
+                self._refuse(rejected.head_too_large())
+        elif self._barren > bounds.head_bytes and not self._reading_head:
+            self._refuse(rejected.head_too_large("too much between the parts of the body"))
+        elif not self._arriving_since:
+            self._arriving_since = self.loop.time()
+
+
+async def _options(exact: Iterable[tuple[str, str]], scope: Any, receive: Any, send: Any) -> None:
+    """`OPTIONS *`: what the server knows, whatever the path."""
+    methods = sorted({method for method, _ in exact} | {"OPTIONS"})
+    allow = (b"allow", ", ".join(methods).encode())
+    await send({"type": "http.response.start", "status": 204, "headers": [allow]})
+    await send({"type": "http.response.body"})

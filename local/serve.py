@@ -1,6 +1,7 @@
 """One process of the local gateway: `python -m local.serve`, settings in the environment."""
 
 import asyncio
+import functools
 import gc
 import os
 import signal
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import uvicorn
 
+from local.bounds import Bounds, allow_files
+from local.door import Door
 from local.express import ExpressProtocol
 from local.functions import load_functions
 from local.gateway import Gateway, application
+from local.protocol import BoundedProtocol
 from local.template import Template
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
@@ -25,8 +29,9 @@ def main() -> None:
         os.environ.setdefault(name, value)
     from flashsale.config import Settings
 
-    settings = Settings.read()
-    config = configuration(application(load_functions(template)))
+    settings, bounds = Settings.read(), Bounds.read()
+    allow_files(bounds.files)
+    config = configuration(application(load_functions(template)), bounds)
     server = Server(config)
     # uvicorn stops by these once it serves, and raises them once more when it is done. One that
     # comes sooner must not be lost: who sent it would wait in vain.
@@ -47,17 +52,21 @@ class Server(uvicorn.Server):
             Path(ready).touch()  # noqa: ASYNC240 - once, at the start
 
 
-def configuration(app: Gateway, http: type[asyncio.Protocol] = ExpressProtocol) -> uvicorn.Config:
+def configuration(
+    app: Gateway, bounds: Bounds, http: type[BoundedProtocol] = ExpressProtocol
+) -> uvicorn.Config:
     """How uvicorn serves the gateway."""
+    protocol = functools.partial(http, bounds=bounds, door=Door(bounds))
     return uvicorn.Config(
         app,
-        http=http,
+        http=protocol,  # type: ignore[arg-type]  # all that uvicorn does with it is to call it
         loop="auto",
         ws="none",
         access_log=False,
         proxy_headers=False,  # nobody in front of us is trusted to say who is asking
         server_header=False,
         log_level="error",
+        timeout_keep_alive=bounds.idle_seconds,  # type: ignore[arg-type]  # any number will do
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

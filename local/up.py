@@ -13,6 +13,7 @@ from typing import Any
 from flashsale.config import Settings
 
 from local.addresses import addresses, gateway_url
+from local.bounds import Bounds
 from local.environment import ROOT, code_keys, data_folder, user_environment, with_template
 from local.errors import LocalError
 from local.instance import log_file, tell, telling
@@ -55,6 +56,7 @@ class Up:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         settings = Settings.read(self._environment)
+        Bounds.read(self._environment)
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
         (self.folder / "ready").mkdir(mode=0o700, exist_ok=True)

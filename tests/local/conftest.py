@@ -11,9 +11,11 @@ import httpx
 import pytest
 import uvicorn
 
+from local.bounds import Bounds
 from local.express import ExpressProtocol
 from local.functions import load_functions
 from local.gateway import application
+from local.protocol import BoundedProtocol
 from local.serve import configuration, listen
 from local.template import Template
 
@@ -24,8 +26,13 @@ Add = Callable[..., None]
 
 @pytest.fixture
 def add(tmp_path: Path) -> Add:
-    """Adds a function to the temporary template. `event` is what its routes are given besides path
-    and method, `api` the properties of their HTTP API."""
+    """Adds a function to the temporary template, as `adding` does."""
+    return adding(tmp_path)
+
+
+def adding(target: Path) -> Add:
+    """Adds a function to a folder's template. `event` is what its routes are given besides path and
+    method, `api` the properties of their HTTP API."""
     resources: dict[str, Any] = {}
 
     def add(
@@ -39,7 +46,7 @@ def add(tmp_path: Path) -> Add:
         if api is not None:
             resources["Api"] = {"Type": "AWS::Serverless::HttpApi", "Properties": api}
         of = {"ApiId": {"Ref": "Api"}} if "Api" in resources else {}
-        folder = tmp_path / "functions" / name.lower()
+        folder = target / "functions" / name.lower()
         folder.mkdir(parents=True)
         (folder / "app.py").write_text(code)
         events = {}
@@ -52,19 +59,24 @@ def add(tmp_path: Path) -> Add:
             "Type": "AWS::Serverless::Function",
             "Properties": {**properties, "Events": events},
         }
-        (tmp_path / "template.yaml").write_text(json.dumps({"Resources": resources}))
+        (target / "template.yaml").write_text(json.dumps({"Resources": resources}))
 
     return add
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, http: type[asyncio.Protocol] = ExpressProtocol, **settings: Any
+    folder: Path,
+    http: type[BoundedProtocol] = ExpressProtocol,
+    bounds: Bounds | None = None,
+    **settings: Any,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serves the folder's template on a free port, as local.serve does but for `settings`, which
     are uvicorn's."""
     template = Template.read(folder / "template.yaml")
-    config = configuration(application(load_functions(template), template.api), http)
+    config = configuration(
+        application(load_functions(template), template.api), bounds or Bounds(), http
+    )
     vars(config).update(settings)
     server, listener = uvicorn.Server(config), listen("127.0.0.1", 0)
     running = asyncio.create_task(server.serve(sockets=[listener]))
