@@ -13,6 +13,7 @@ import pytest
 import redis
 from flashsale.config import Settings
 
+from local.environment import ROOT
 from local.errors import LocalError
 from local.runs import Runs
 from local.schedule import Schedule
@@ -60,6 +61,14 @@ def stores(settings: Settings) -> dict[str, str]:
 def entry(expression: str, name: str = "TickOften", **more: Any) -> Entry:
     spec = FunctionSpec("TickFunction", Path("functions/tick"), "app.handler", 3, 128)
     return Entry(spec, Schedule(name, expression, **more))
+
+
+def test_the_page_about_schedules_names_tests_that_there_are() -> None:
+    files = [*ROOT.glob("tests/local/*.py"), *ROOT.glob("tests/layer/*.py")]
+    there = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/SCHEDULES.md").read_text())
+    assert len(named) > 30
+    assert set(named) <= there
 
 
 # List
