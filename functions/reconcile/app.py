@@ -1,4 +1,5 @@
-"""Every minute: settle claims that have waited for the ledger too long, as after a crash."""
+"""Every minute: settle claims that have waited for the ledger too long, as after a crash, and look
+how the sale stands."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,4 +11,6 @@ from flashsale.bootstrap import service
 
 @scheduled
 async def handler() -> Mapping[str, Any]:
-    return asdict(await service().sales.reconcile())
+    settled = await service().sales.reconcile()
+    await service().sales.watch()
+    return asdict(settled)

@@ -21,7 +21,7 @@ SECOND_US = 1_000_000
 
 
 def rates(clock: Callable[[], float] = lambda: 1_000.0, **limits: Any) -> Rates:
-    return Rates(Settings(**{"rate_buyer": 0, **limits}), key=KEY, clock=clock)
+    return Rates(Settings(**{"rate_buyer": 0, **limits}), key=lambda: KEY, clock=clock)
 
 
 class Clock:
@@ -96,7 +96,7 @@ def test_a_limit_of_nought_is_off_and_costs_no_bucket() -> None:
 
 def test_buckets_are_few_and_who_shares_one_depends_on_the_key() -> None:
     """A flood of invented names takes bounded memory, and nobody can aim at another's bucket."""
-    ours, others = rates(rate_buyer=1), Rates(Settings(rate_buyer=1), key=b"x" * 32)
+    ours, others = rates(rate_buyer=1), Rates(Settings(rate_buyer=1), key=lambda: b"x" * 32)
     names = [f"bot-{n}" for n in range(200_000)]
     dealt = {ours.buckets("checkout", buyer=name, address="")[0] for name in names}
     assert 60_000 < len(dealt) <= 65_536

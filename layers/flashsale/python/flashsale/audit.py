@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flashsale.inventory import Inventory
 from flashsale.inventory.claims import Claims
 from flashsale.ledger import Ledger
+from flashsale.logs import logger
+from flashsale.metrics import metrics
 from flashsale.model import Sale, Sold
 
 # The stores are read one after the other while the sale goes on: only what is still so after this
@@ -51,6 +53,20 @@ class Audit:
             lasting = sorted(found & first[promise, check])
             findings.append(Finding(promise, check, len(lasting), lasting[0] if lasting else ""))
         return sorted(findings, key=lambda finding: finding.promise)
+
+    async def count(self, sale: Sale) -> int:
+        """Check one sale, and return how many violations there are, for an alarm; each check that
+        fails is logged.
+
+        Raises:
+            Fault: as `run`.
+        """
+        broken = [finding for finding in await self.run(sale) if finding.violations]
+        for finding in broken:
+            logger().error("promise broken", extra=asdict(finding))
+        violations = sum(finding.violations for finding in broken)
+        metrics().level("AuditViolations", violations)
+        return violations
 
     async def _differences(self, sale: Sale) -> dict[tuple[int, str], set[str]]:
         """Where Redis and the ledger disagree. Redis is read on both sides of the ledger, so that

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from flashsale.attempts import Attempts
 from flashsale.audit import Audit
 from flashsale.background import Background
-from flashsale.codes import CodeSigner
 from flashsale.config import Settings
 from flashsale.health import Health
 from flashsale.inventory import Inventory
+from flashsale.keyring import Keyring
 from flashsale.ledger import Ledger
 from flashsale.logs import lines, logger
 from flashsale.metrics import metrics
 from flashsale.rates import Rates
 from flashsale.sales import Sales
-from flashsale.secrets import with_secrets
 from flashsale.shop import Shop
 
 
@@ -31,13 +30,19 @@ class Service:
     attempts: Attempts
     audit: Audit
     health: Health
+    keyring: Keyring
     inventory: Inventory
     ledger: Ledger
     background: Background
 
+    async def settled(self) -> None:
+        """Wait for what replies did not wait for."""
+        await self.background.settled()
+        await self.keyring.settled()
+
     async def close(self) -> None:
         """Finish what is under way, then disconnect."""
-        await self.background.settled()
+        await self.settled()
         await self.ledger.close()
         await self.inventory.close()
 
@@ -58,7 +63,7 @@ async def settled() -> None:
     """Wait for what replies did not wait for."""
     made = _services.get(asyncio.get_running_loop())
     if made is not None:
-        await made.background.settled()
+        await made.settled()
 
 
 async def close() -> None:
@@ -79,13 +84,13 @@ def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service
     """Make a service from settings. `clock` gives Unix seconds.
 
     Raises:
-        ConfigError: a setting or a secret is wrong.
+        ConfigError: a setting is wrong. A secret is not read yet: a function whose work needs
+            none may not be allowed to.
     """
-    settings = with_secrets(settings)
     if settings.auth == "none" and settings.aws_lambda_function_name:
         logger().warning("AUTH is none: anybody may buy in anybody's name")
-    signer = CodeSigner.parse(settings.code_keys)
-    rates = Rates(settings, key=signer.derived("rates"))
+    keyring = Keyring(settings)
+    rates = Rates(settings, key=keyring.bucket_key)
     inventory = Inventory(settings, rates.as_argument())
     ledger, background = Ledger(settings), Background()
     attempts = Attempts(settings, inventory, ledger)
@@ -93,7 +98,7 @@ def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service
     inventory.on_new_server = lambda: background.start(sales.heal(), what="heal")
     shop = Shop(
         settings,
-        signer=signer,
+        keyring=keyring,
         inventory=inventory,
         ledger=ledger,
         attempts=attempts,
@@ -108,6 +113,7 @@ def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service
         attempts=attempts,
         audit=Audit(inventory, ledger),
         health=Health(settings, inventory, ledger),
+        keyring=keyring,
         inventory=inventory,
         ledger=ledger,
         background=background,

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flashsale.errors import ConfigError, InvalidCode
+from flashsale.errors import ConfigError, InvalidCode, UnknownKey
 
 _VERSION = 1
 _HEAD = struct.Struct(">BBIHI16s")
@@ -86,6 +86,7 @@ class CodeSigner:
 
         Raises:
             InvalidCode: the code is not one of ours, in exactly the spelling it was given in.
+            UnknownKey: it would have to be signed by a key that we don't have.
         """
         if not _ALPHABET.fullmatch(text):
             raise InvalidCode
@@ -95,8 +96,10 @@ class CodeSigner:
             raise InvalidCode from None
         body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
         mac = self._macs.get(body[1])
-        if body[0] != _VERSION or mac is None:
+        if body[0] != _VERSION:
             raise InvalidCode
+        if mac is None:
+            raise UnknownKey
         if not hmac.compare_digest(_digest(mac, body)[:_TAG_BYTES], tag):
             raise InvalidCode
         # base64 lets the last character's spare bits vary; one code has one spelling.

@@ -139,6 +139,7 @@ class Settings:
         500, "most calls at once that PostgreSQL answers for Redis", minimum=1, maximum=100_000
     )
 
+    service_name: str = setting("flashsale", "which service this is, among others, in the metrics")
     log_level: str = setting(
         "INFO", "least level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )

@@ -3,6 +3,7 @@
 Refusal                 an answer: the request was understood and is not granted
 ├── Malformed           the request breaks the contract
 │   ├── InvalidCode     the code is not one of ours
+│   │   └── UnknownKey
 │   ├── BodyTooLarge
 │   └── QueryTooLong
 ├── Unauthorized        there is no token that says who asks
@@ -53,6 +54,10 @@ class Malformed(Refusal):
 class InvalidCode(Malformed):
     reason = "invalid_code"
     message = "invalid checkout code"
+
+
+class UnknownKey(InvalidCode):
+    """It names a key that we don't have; a buyer hears the same as of any other invalid code."""
 
 
 class BodyTooLarge(Malformed):

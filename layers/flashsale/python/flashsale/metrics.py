@@ -10,6 +10,7 @@ from collections import defaultdict
 import orjson
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from flashsale.config import Settings
 from flashsale.logs import later, lines
 
 NAMESPACE = "Flashsale"
@@ -40,7 +41,7 @@ class Metrics:
         noted, self._noted = self._noted, defaultdict(dict)
         for dimensions, metrics in noted.items():
             # A fresh one each time: Powertools' usual object is shared by all invocations.
-            told = EphemeralMetrics(namespace=NAMESPACE, service="flashsale")
+            told = EphemeralMetrics(namespace=NAMESPACE, service=_service_name())
             for name, value in dimensions:
                 told.add_dimension(name, value)
             for name, number in metrics.items():
@@ -51,6 +52,11 @@ class Metrics:
         if not self._noted:
             later(_FLUSH_SECONDS, self.flush)
         return self._noted[tuple(sorted(dimensions.items()))]
+
+
+@functools.cache
+def _service_name() -> str:
+    return Settings.read().service_name
 
 
 @functools.cache

@@ -42,16 +42,21 @@ class Rates:
     """The limits that are on. A request belongs to one bucket of each of them."""
 
     def __init__(
-        self, settings: Settings, *, key: bytes, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        *,
+        key: Callable[[], bytes],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`key`, secret and the same for all processes, deals names out to buckets."""
+        """`key`, secret and the same for all processes, deals names out to buckets; 64 bytes at
+        most."""
         known = (
             Rate("buyer", settings.rate_buyer, settings.rate_buyer_burst),
             Rate("address", settings.rate_address, settings.rate_address_burst),
             Rate("all", settings.rate_all, settings.rate_all_burst),
         )
         self.active = tuple(rate for rate in known if rate.per_second)
-        self._key = key[:64]
+        self._key = key
         self._clock = clock
         self._spent: dict[str, float] = {}
 
@@ -84,5 +89,5 @@ class Rates:
     def _bucket(self, kind: str, name: str) -> str:
         if kind == "all":
             return kind
-        digest = hashlib.blake2b(name.encode(), digest_size=2, key=self._key).digest()
+        digest = hashlib.blake2b(name.encode(), digest_size=2, key=self._key()).digest()
         return f"{kind[0]}{int.from_bytes(digest)}"

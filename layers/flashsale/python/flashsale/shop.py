@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flashsale.attempts import Attempts
 from flashsale.background import Background
-from flashsale.codes import CheckoutCode, CodeSigner, new_nonce
+from flashsale.codes import CheckoutCode, new_nonce
 from flashsale.config import Settings
 from flashsale.degraded import Degraded
 from flashsale.errors import (
@@ -30,6 +30,7 @@ from flashsale.errors import (
 )
 from flashsale.facts import Facts
 from flashsale.inventory import Checkout, Inventory, Verdict
+from flashsale.keyring import Keyring
 from flashsale.ledger import Decision, Ledger
 from flashsale.logs import logger
 from flashsale.metrics import metrics
@@ -70,7 +71,7 @@ class Shop:
         self,
         settings: Settings,
         *,
-        signer: CodeSigner,
+        keyring: Keyring,
         inventory: Inventory,
         ledger: Ledger,
         attempts: Attempts,
@@ -79,7 +80,7 @@ class Shop:
         rates: Rates,
     ) -> None:
         self._settings = settings
-        self._signer = signer
+        self._keyring = keyring
         self._inventory = inventory
         self._ledger = ledger
         self._attempts = attempts
@@ -179,7 +180,7 @@ class Shop:
         expires_at = min(
             now + self._settings.code_seconds, asked.starts_at + self._settings.sale_seconds
         )
-        code = self._signer.mint(
+        code = self._keyring.signer.mint(
             starts_at=asked.starts_at,
             item=asked.item,
             expires_at=expires_at,
@@ -198,7 +199,7 @@ class Shop:
             SoldOut, LimitExceeded, CodeExpired, SaleEnded: this code never sells.
             TryAgain: nothing final; the same code may be sent again.
         """
-        code = self._signer.read(text)
+        code = await self._keyring.read(text)
         self._require(code.buyer, caller)
         buckets = self._rates.buckets("purchase", buyer=code.buyer, address=caller.address)
         self._rates.admit(buckets)

@@ -1,11 +1,12 @@
 """One Redis connection for many callers: commands issued together travel together."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from flashsale.batching import Batcher
 from flashsale.breaker import Breaker
 from flashsale.config import Settings
-from flashsale.errors import StoreDown, StoreSilent
+from flashsale.errors import ConfigError, StoreDown, StoreSilent
 from flashsale.inventory.connection import (
     Argument,
     Command,
@@ -15,6 +16,7 @@ from flashsale.inventory.connection import (
     ReplyError,
     Silence,
 )
+from flashsale.secrets import with_redis_login
 
 _NOT_LOGGED_IN = ("WRONGPASS", "NOAUTH", "ERR")  # ERR: AUTH where no password is set
 
@@ -104,7 +106,7 @@ class Pipeline:
         if self._connection is None:
             where = f"Redis at {self._settings.redis_addr}"
             try:
-                connection = await Connection.open(self._settings)
+                connection = await self._opened()
                 try:
                     run_id = await _run_id(connection)
                 except BaseException:
@@ -115,9 +117,23 @@ class Pipeline:
                 raise StoreDown(f"{where} won't have us ({told})") from refusal
             except (ConnectionLost, Silence) as fault:
                 raise StoreDown(f"{where} is out of reach: {_told(fault)}") from fault
+            except ConfigError as error:
+                raise StoreDown(f"{where} is out of reach: {error}") from error
             self._connection = connection
             self._on_connect(run_id)
         return self._connection
+
+    async def _opened(self) -> Connection:
+        settings = self._settings
+        if not settings.redis_secret:
+            return await Connection.open(settings)
+        try:
+            return await Connection.open(await asyncio.to_thread(with_redis_login, settings))
+        except ReplyError as refusal:
+            if refusal.code not in _NOT_LOGGED_IN:
+                raise
+            fresh = await asyncio.to_thread(with_redis_login, settings, fresh=True)
+            return await Connection.open(fresh)  # the password has been rotated
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

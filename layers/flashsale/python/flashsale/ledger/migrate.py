@@ -9,7 +9,8 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 from flashsale.config import Settings
 from flashsale.errors import StoreDown
-from flashsale.ledger.session import connect
+from flashsale.ledger.session import connect, login_refused
+from flashsale.secrets import with_db_login
 
 _LOCK = 0x666C617368  # "flash"; any number that all migrators share
 
@@ -40,7 +41,7 @@ def migrations() -> list[Traversable]:
 
 def _migrate(settings: Settings) -> list[str]:
     try:
-        connection = connect(settings, name="migrate", timeout_ms=_TIMEOUT_MS)
+        connection = _connected(settings)
     except (InterfaceError, OSError, DatabaseError) as fault:
         where = f"PostgreSQL at {settings.db_host}:{settings.db_port}"
         raise StoreDown(f"{where} is out of reach: {type(fault).__name__}") from fault
@@ -54,6 +55,16 @@ def _migrate(settings: Settings) -> list[str]:
         return [file.name for file in missing]
     finally:
         connection.close()
+
+
+def _connected(settings: Settings) -> pg8000.native.Connection:
+    try:
+        return connect(with_db_login(settings), name="migrate", timeout_ms=_TIMEOUT_MS)
+    except DatabaseError as error:
+        if not login_refused(error) or not settings.db_secret:
+            raise
+        renewed = with_db_login(settings, fresh=True)
+        return connect(renewed, name="migrate", timeout_ms=_TIMEOUT_MS)
 
 
 def _applied(connection: pg8000.native.Connection) -> set[str]:

@@ -16,8 +16,9 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 from flashsale.breaker import Breaker
 from flashsale.config import Settings
-from flashsale.errors import EntryRejected, Fault, StoreDown, StoreSilent
+from flashsale.errors import ConfigError, EntryRejected, Fault, StoreDown, StoreSilent
 from flashsale.ledger.bridge import LoopSocket, in_greenlet, wait
+from flashsale.secrets import with_db_login
 
 Rows = Sequence[Sequence[Any]]
 
@@ -134,7 +135,22 @@ class Session:
         return self._statements[statement]
 
     def _connect(self) -> pg8000.native.Connection:
-        settings = self._settings
+        try:
+            return self._open(self._login())
+        except DatabaseError as error:
+            if not login_refused(error) or not self._settings.db_secret:
+                raise
+            return self._open(self._login(fresh=True))  # the password has been rotated
+
+    def _login(self, *, fresh: bool = False) -> Settings:
+        if not self._settings.db_secret:
+            return self._settings
+        try:
+            return wait(asyncio.to_thread(with_db_login, self._settings, fresh=fresh))
+        except ConfigError as error:
+            raise StoreDown(f"{self._where} is out of reach: {error}") from error
+
+    def _open(self, settings: Settings) -> pg8000.native.Connection:
         self._socket = wait(
             LoopSocket.open(
                 settings,
@@ -183,7 +199,7 @@ def _connection(
     timeout_ms: int,
     tls: ssl.SSLContext | Literal[False],
 ) -> pg8000.native.Connection:
-    return pg8000.native.Connection(
+    connection = pg8000.native.Connection(
         user=settings.db_user,
         password=settings.db_password or None,
         host=settings.db_host,
@@ -191,8 +207,10 @@ def _connection(
         sock=opened,
         ssl_context=tls,  # None would ask for TLS all the same, and take 30 ms to prepare for it
         application_name=f"flashsale {name}",
-        startup_params={"statement_timeout": str(timeout_ms)},
     )
+    # Not as a parameter of the start: RDS Proxy and PgBouncer refuse those.
+    connection.run(f"set statement_timeout = {timeout_ms:d}")
+    return connection
 
 
 def _socket_seconds(timeout_ms: int) -> float:
@@ -227,6 +245,11 @@ def _timed_out(silence: StoreSilent) -> bool:
 def _sqlstate(error: DatabaseError) -> str:
     told = error.args[0] if error.args else None
     return str(told.get("C", "")) if isinstance(told, dict) else ""
+
+
+def login_refused(error: DatabaseError) -> bool:
+    """Whether PostgreSQL did not take user or password."""
+    return _sqlstate(error).startswith("28")
 
 
 def _told(fault: Exception) -> str:
