@@ -17,9 +17,9 @@ from local.interrupt import INTERRUPTED
 LOOK_SECONDS = 0.05
 
 
-def start_detached(say: Callable[[str], None]) -> dict[str, Any]:
-    """Start it, wait until it is up, and return what it tells of itself. Interrupted meanwhile,
-    it stops the service again and exits.
+def start_detached(say: Callable[[str], None], *, reload: bool) -> dict[str, Any]:
+    """Start it in this environment, wait until it is up, and return what it tells of itself.
+    Interrupted meanwhile, it stops the service again and exits.
 
     Raises:
         LocalError: the sentence with which the service ended.
@@ -31,10 +31,9 @@ def start_detached(say: Callable[[str], None]) -> dict[str, Any]:
     log.parent.mkdir(mode=0o700, exist_ok=True)
     say(f"Starting; it writes to {log}")
     interrupted = _Interrupted()
-    # One `flashsale up` is followed by another, told by nothing but the end of this one's output.
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.cli", "up"],
+            [sys.executable, "-m", "local.cli", "up", *(["--reload"] if reload else [])],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

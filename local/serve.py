@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -17,6 +18,9 @@ from local.functions import load_functions
 from local.gateway import Gateway, application
 from local.protocol import BoundedProtocol
 from local.template import Template
+
+if TYPE_CHECKING:
+    from local.reload import Reloader
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 GRACE_SECONDS = 8
@@ -31,7 +35,11 @@ def main() -> None:
 
     settings, bounds = Settings.read(), Bounds.read()
     allow_files(bounds.files)
-    config = configuration(application(load_functions(template)), bounds)
+    reloader = reloader_of(template)
+    functions = reloader.functions if reloader else load_functions(template)
+    make = functools.partial(application, processes=settings.workers)
+    app = make(functions, template.api)
+    config = configuration(app, bounds)
     server = Server(config)
     # uvicorn stops by these once it serves, and raises them once more when it is done. One that
     # comes sooner must not be lost: who sent it would wait in vain.
@@ -40,7 +48,24 @@ def main() -> None:
     collect_garbage_rarely()
     listener = listen(settings.host, settings.port)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve(sockets=[listener]))
+        serving = server.serve(sockets=[listener])
+        if reloader is None:
+            runner.run(serving)
+            for function in functions:
+                runner.run(function.close())
+        else:
+            runner.run(
+                reloader.beside(serving, lambda new, loaded: app.become(make(loaded, new.api)))
+            )
+
+
+def reloader_of(template: Template) -> "Reloader | None":
+    """Whoever follows changes of the code; nobody, unless `flashsale up --reload` asks for it."""
+    if "RELOAD_FILE" not in os.environ:
+        return None
+    from local.reload import Reloader
+
+    return Reloader(TEMPLATE, template, tell=Path(os.environ["RELOAD_FILE"]))
 
 
 class Server(uvicorn.Server):

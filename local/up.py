@@ -19,6 +19,9 @@ from local.errors import LocalError
 from local.instance import log_file, tell, telling
 from local.logfile import rotate
 from local.processes import Process
+from local.reloads import Reloads
+from local.runtime.layout import lay_out
+from local.runtime.options import Options
 from local.stores import Postgres, Valkey
 from local.stores.folder import lock
 from local.stores.server import Server
@@ -31,10 +34,13 @@ Say = Callable[[str], None]
 
 
 class Up:
-    """One run of the service in one data folder. `say` shows a line of progress to the user."""
+    """One run of the service in one data folder. `say` shows a line of progress to the user;
+    `reload` has the processes follow changes of code and template."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, *, reload: bool = False) -> None:
         self._say = say
+        self._reload = reload
+        self._reloads: Reloads | None = None
         self._template = Template.read(ROOT / "template.yaml")
         self._user = user_environment()
         self._environment = with_template(self._user, self._template)
@@ -57,12 +63,15 @@ class Up:
             signal.signal(number, self._stop)
         settings = Settings.read(self._environment)
         Bounds.read(self._environment)
+        options = Options.read(self._environment)
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
         (self.folder / "ready").mkdir(mode=0o700, exist_ok=True)
         with lock(self.folder, name="Flashsale") as held:
             require_free(settings.host, settings.port)
             try:
+                if options.is_lambda:
+                    self._lay_out()
                 self._start(held.descriptor)
                 if not self._stopping:
                     self._since = time.time()
@@ -74,6 +83,10 @@ class Up:
 
     def _start(self, lock_descriptor: int) -> None:
         self._environment |= {"LOG_FILE": str(self.log), "DATA_DIR": str(self.folder)}
+        if self._reload:
+            file = self.folder / "reloads.jsonl"
+            self._environment["RELOAD_FILE"] = str(file)
+            self._reloads = Reloads(file)
         if not (self._user.get("CODE_KEYS") or self._user.get("CODE_KEYS_SECRET")):
             self._environment["CODE_KEYS"] = code_keys(self.folder)
         self._start_stores()
@@ -95,6 +108,12 @@ class Up:
             process.start()
         self._wait(lambda: all(process.is_ready() for process in gateway), *gateway)
         self._wait(self._answers, *gateway)
+
+    def _lay_out(self) -> None:
+        """Have the layers built while the user can see it; one gateway process has all
+        environments, which share its limit."""
+        self._environment["WORKERS"] = "1"
+        lay_out(self._template, root=ROOT, folder=self.folder / "build", say=self._say)
 
     def _start_stores(self) -> None:
         if "REDIS_ADDR" in self._user:
@@ -171,6 +190,8 @@ class Up:
                 if process.keep():
                     self._say(f"The {process.name} has ended: started it again")
                     tell(self.folder, self._state())
+            for line in self._reloads.new() if self._reloads else ():
+                self._say(line)
             rotate(self.log)
             time.sleep(LOOK_SECONDS)
 

@@ -18,8 +18,9 @@ from local.interrupt import exit_at_once
     help="Functions in the gateway's own process, or each in processes of its own under Lambda's"
     " runtime; FUNCTION_RUNTIME if not given, else local.",
 )
+@click.option("--reload", is_flag=True, help="Follow changes of the code and of template.yaml.")
 @click.option("--report", is_flag=True, help="Log START, END and REPORT of every invocation.")
-def up(runtime: str | None, report: bool, detach: bool) -> None:
+def up(*, detach: bool, runtime: str | None, reload: bool, report: bool) -> None:
     """Run the whole service on this machine.
 
     That is Valkey, PostgreSQL, the schedule and the gateway. In front it runs until Ctrl-C, or
@@ -29,6 +30,7 @@ def up(runtime: str | None, report: bool, detach: bool) -> None:
     \b
     flashsale up
     flashsale up -d                       write to logs/up.log in the data folder
+    flashsale up --reload                 while you work on a function
     flashsale up --runtime lambda         with cold starts and all
     PORT=8081 flashsale up                on another port
     DATA_DIR=/tmp/shop flashsale up       with data of its own
@@ -45,11 +47,11 @@ def up(runtime: str | None, report: bool, detach: bool) -> None:
     if detach:
         from local.detached import start_detached
 
-        show_banner(start_detached(_say))
+        show_banner(start_detached(_say, reload=reload))
     else:
         from local.up import Up
 
-        Up(_say).run(_when_up)
+        Up(_say, reload=reload).run(_when_up)
 
 
 def _say(line: str) -> None:

@@ -25,7 +25,7 @@ def examine() -> Iterator[Finding]:
         lambda: service.other_servers(user),
         lambda: machine.disk(folder),
         machine.memory,
-        machine.open_files,
+        lambda: machine.open_files(user),
         machine.clock,
         install.tools,
     )

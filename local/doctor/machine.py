@@ -4,22 +4,23 @@ import resource
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
+from local.bounds import Bounds, variable
 from local.doctor.finding import Finding, fail, ok, warn
 from local.doctor.place import nearest
 from local.environment import ROOT
+from local.errors import LocalError
 
 MIB = 1 << 20
 # A day's sales, attempts and logs; then what one start of both stores writes.
 DISK_MIB, DISK_MIB_LEAST = 2_048, 512
 # What the service uses in the middle of a sale, and before anybody came.
 MEMORY_MIB, MEMORY_MIB_LEAST = 512, 192
-# A connection is a file: half of them for a crowd, then hardly enough for the service itself.
-FILES, FILES_LEAST = 4_096, 512
 TOOL_SECONDS_MAX = 5
 
 
@@ -42,14 +43,19 @@ def memory() -> Finding:
     return (warn if free >= MEMORY_MIB_LEAST else fail)("memory", detail, remedy)
 
 
-def open_files() -> Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = "unlimited" if hard == resource.RLIM_INFINITY else f"{hard:,}"
-    detail = f"{soft:,} files may be open in a process, at most {most}"
-    if soft == resource.RLIM_INFINITY or soft >= FILES:
+def open_files(user: Mapping[str, str]) -> Finding:
+    """A connection is a file. The gateway's processes raise their own limit, as far as they may."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        wanted = Bounds.read(user).files
+    except LocalError:
+        return warn("open files", "how many are wanted is not known", "mend the settings first")
+    most = "any number" if hard == resource.RLIM_INFINITY else f"{hard:,}"
+    detail = f"a process may open {most}, and one of the gateway wants {wanted:,}"
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
         return ok("open files", detail)
-    remedy = f"ulimit -n {FILES}, in the shell that starts the service"
-    return (warn if soft >= FILES_LEAST else fail)("open files", detail, remedy)
+    name = variable("connections")
+    return fail("open files", detail, f"raise `ulimit -Hn`, or set {name} below {hard:,}")
 
 
 def clock() -> Finding:

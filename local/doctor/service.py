@@ -11,11 +11,13 @@ from dotenv import dotenv_values
 from flashsale.config import Settings
 from flashsale.errors import ConfigError
 
+from local.bounds import Bounds, variable
 from local.doctor.finding import Finding, fail, ok, warn
 from local.doctor.place import nearest
 from local.environment import ROOT, with_template
 from local.errors import LocalError
 from local.instance import is_held, supervisor
+from local.runtime.options import Options
 from local.template import Template, TemplateError
 from local.up import require_free
 
@@ -28,8 +30,12 @@ def settings(user: Mapping[str, str]) -> Finding:
     """The environment and .env, as `flashsale up` would read them."""
     try:
         Settings.read(with_template(user, Template.read(ROOT / "template.yaml")))
-    except ConfigError as error:
-        return fail("settings", str(error), "README.md lists every setting with its bounds")
+        Bounds.read(user)
+        Options.read(user)
+    except (ConfigError, LocalError) as error:
+        return fail(
+            "settings", str(error), "README.md and docs/LIMITS.md list them with their bounds"
+        )
     except TemplateError as error:
         return fail("settings", f"template.yaml: {error}", "mend template.yaml")
     return ok("settings", "all within their bounds")
@@ -40,7 +46,10 @@ def env_file() -> Iterator[Finding]:
     if not file.exists():
         yield ok(".env", "none, so all settings are defaults or from the environment")
         return
-    known = [field.name.upper() for field in fields(Settings)]
+    known = [
+        *(field.name.upper() for kind in (Settings, Options) for field in fields(kind)),
+        *(variable(field.name) for field in fields(Bounds)),
+    ]
     written = {name: value for name, value in dotenv_values(file).items() if value}
     for name in written:
         likely = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)

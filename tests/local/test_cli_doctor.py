@@ -57,6 +57,22 @@ def test_a_setting_out_of_bounds_fails_by_name(doctor: Doctor) -> None:
     assert "WORKERS is '1000'" in found["settings"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"), [("GATEWAY_HEADERS", "many"), ("FUNCTION_RUNTIME", "remote")]
+)
+def test_settings_of_the_local_gateway_count_too(doctor: Doctor, setting: str, value: str) -> None:
+    found = doctor(**{setting: value})
+    assert found["settings"]["state"] == "fail"
+    assert setting in found["settings"]["detail"]
+
+
+def test_more_connections_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway would refuse to start."""
+    monkeypatch.setattr("local.doctor.machine.resource.getrlimit", lambda which: (256, 1_000))
+    assert machine.open_files({"GATEWAY_CONNECTIONS": "1000"}).state == "fail"
+    assert machine.open_files({"GATEWAY_CONNECTIONS": "500"}).state == "ok"
+
+
 def test_a_taken_port_fails_with_another_one(doctor: Doctor) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
