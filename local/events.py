@@ -5,6 +5,7 @@ APIs"); Mangum, which translates the other way, is the judge of it in the tests.
 """
 
 import base64
+import contextlib
 import functools
 import json
 import os
@@ -30,6 +31,9 @@ _SURELY_FITS = (PAYLOAD_BYTES_MAX - 100_000) // 6
 
 # What a response is that has a status, but does not say.
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+# Besides text/*, the types whose bodies API Gateway hands on as they are.
+_TEXT_TYPES = frozenset(("application/json", "application/xml", "application/javascript"))
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -74,7 +78,7 @@ def to_event(scope: Scope, body: bytes, *, route_key: str) -> dict[str, Any]:
     if parameters := scope.get("path_params"):
         event["pathParameters"] = parameters
     if body:
-        event["body"], event["isBase64Encoded"] = _body(body)
+        event["body"], event["isBase64Encoded"] = _body(body, headers.get("content-type", ""))
     return event
 
 
@@ -150,11 +154,13 @@ def _query(raw: str) -> dict[str, str]:
     return query
 
 
-def _body(raw: bytes) -> tuple[str, bool]:
-    try:
-        return raw.decode("utf-8"), False
-    except UnicodeDecodeError:
-        return base64.b64encode(raw).decode("ascii"), True
+def _body(raw: bytes, content_type: str) -> tuple[str, bool]:
+    """A body, and whether it is base64: all that is not of a text type, forms among it."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.startswith("text/") or kind in _TEXT_TYPES:
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode("utf-8"), False
+    return base64.b64encode(raw).decode("ascii"), True
 
 
 @functools.lru_cache(maxsize=256, typed=True)  # most answers have the same headers

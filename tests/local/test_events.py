@@ -1,26 +1,7 @@
 """Our event is judged by Mangum: what an application behind it sees is what the client sent.
 
-Where AWS's documentation of payload format 2.0 and Mangum differ, or either is silent:
-
-| of            | AWS documents                      | Mangum                        | we        |
-|---------------|------------------------------------|-------------------------------|-----------|
-| the path      | parameters are decoded (and so, in | unquotes it again: `/a%2541`  | as AWS    |
-|               | practice, is `rawPath`)            | ends as `/aA`, not `/a%41`    |           |
-| cookies       | "combined with commas" in prose, a | joins the list by `; `        | as AWS's  |
-|               | list in the example                |                               | example   |
-| repeats of    | combined with commas               | leaves them so: one header    | as AWS    |
-| a header      |                                    | where the client sent two     |           |
-| query         | combined with commas in            | reads `rawQueryString` only   | both      |
-| duplicates    | `queryStringParameters`            |                               |           |
-| base64 bodies | says that they may be, not which   | reads `isBase64Encoded`       | what is   |
-|               |                                    |                               | not UTF-8 |
-| bytes > 127   | nothing                            | writes UTF-8                  | Latin-1   |
-| protocol,     | `requestContext.http.protocol`,    | always HTTP/1.1 and, without  | as AWS    |
-| scheme        | `x-forwarded-proto`                | the header, https             |           |
-| an answer w/o | nothing, if it has a `statusCode`; | adds application/json         | none; as  |
-| content-type  | application/json if it has none    |                               | AWS       |
-| an answer's   | nothing                            | passes it on                  | made anew |
-| length        |                                    |                               |           |
+docs/GATEWAY.md lists where AWS's documentation of payload format 2.0 and Mangum differ, or either
+is silent.
 """
 
 import asyncio
@@ -148,6 +129,37 @@ def test_the_event_has_the_documented_fields_and_no_others() -> None:
     assert (context["domainName"], context["domainPrefix"]) == ("a.example", "a")
     assert (context["routeKey"], context["stage"]) == ("$default", "$default")
     assert len(context["requestId"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("content_type", "is_text"),
+    [
+        ("text/plain", True),
+        ("Text/HTML; charset=utf-8", True),
+        ("application/json", True),
+        ("application/json;charset=utf-8", True),
+        ("application/xml", True),
+        ("application/javascript", True),
+        ("application/x-www-form-urlencoded", False),
+        ("multipart/form-data; boundary=x", False),
+        ("application/octet-stream", False),
+        ("image/png", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_body_is_text_by_its_type_and_else_base64(
+    content_type: str | None, is_text: bool
+) -> None:
+    """Forms and bodies without a type, too, as was observed in AWS. What has a text type and is no
+    UTF-8 could not be written as text."""
+    headers = [] if content_type is None else [(b"Content-Type", content_type.encode())]
+    event = to_event({**PLAIN, "headers": headers}, "é".encode(), route_key=ROUTE)
+    assert (event["body"], event["isBase64Encoded"]) == (
+        ("é", False) if is_text else ("w6k=", True)
+    )
+    event = to_event({**PLAIN, "headers": headers}, b"\xff", route_key=ROUTE)
+    assert (event["body"], event["isBase64Encoded"]) == ("/w==", True)
 
 
 RESPONSES: st.SearchStrategy[dict[str, Any]] = st.builds(
