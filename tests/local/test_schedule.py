@@ -51,6 +51,7 @@ def fire(expression: str, *, after: datetime = STARTED, timezone: str = "UTC") -
         ("cron(0 9 22W,29W * ? *)", "2026-11-23 09:00:00 Mon"),  # Sunday the 22nd: the day after
         ("cron(0 9 1W AUG ? *)", "2027-08-02 09:00:00 Mon"),  # not in another month
         ("cron(0 9 1W,15 MAY ? 2027)", "2027-05-03 09:00:00 Mon"),  # the 1st is Saturday
+        ("cron(0 9 31W JAN ? *)", "2027-01-29 09:00:00 Fri"),  # the 31st is Sunday, and the last
         ("cron(0 0 30W 2 ? *)", None),  # February has no 30th
         ("cron(0 0 29 2 ? *)", "2028-02-29 00:00:00 Tue"),
         ("cron(0 0 1 1 ? 2030/2)", "2030-01-01 00:00:00 Tue"),
@@ -90,6 +91,13 @@ def test_the_documented_night_in_los_angeles() -> None:
         )
     )
     assert [due.strftime("%m-%d %H:%M") for due in twice] == ["11-07 08:30", "11-08 09:30"]
+
+
+def test_the_second_time_that_a_day_has_a_time_is_not_due() -> None:
+    """Asked at ten past one for the second time."""
+    after = datetime(2027, 11, 7, 9, 10, tzinfo=UTC)
+    due = fire("cron(30 1 * * ? *)", after=after, timezone="America/Los_Angeles")
+    assert due == "2027-11-08 09:30:00 Mon"
 
 
 def test_a_time_that_no_clock_shows_is_as_long_after_midnight_as_it_says() -> None:
