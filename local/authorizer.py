@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -28,6 +29,9 @@ REFETCH_SECONDS, RETRY_SECONDS = 10, 1
 ANSWER_BYTES_MAX = 150_000
 ANSWER_SECONDS_MAX = 1.5
 TOKEN_BYTES_MAX = 8_192
+
+# What reading a document raises that is not of the form it should have.
+_NO_DOCUMENT = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class UnauthorizedError(Exception):
@@ -142,7 +146,7 @@ class Authorizer:
         try:
             about = await _get(f"{self.spec.issuer.rstrip('/')}/.well-known/openid-configuration")
             self._keys = _keys(await _get(str(about["jwks_uri"])))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, HTTPException, *_NO_DOCUMENT) as error:
             self._answered = False
             self._asked_until = self._clock() + RETRY_SECONDS
             _log(self.spec, error)
@@ -173,7 +177,8 @@ def _keys(document: Any) -> dict[str, _Key]:
             continue
         algorithm = given.get("alg")
         if "kid" in given and algorithm in (None, *ALGORITHMS):
-            with contextlib.suppress(jwt.PyJWTError):  # one that is damaged harms no other
+            # One that is damaged harms no other.
+            with contextlib.suppress(jwt.PyJWTError, *_NO_DOCUMENT):
                 found[str(given["kid"])] = _Key(
                     jwt.PyJWK(given, algorithm or "RS256").key, algorithm
                 )
@@ -181,8 +186,10 @@ def _keys(document: Any) -> dict[str, _Key]:
 
 
 def _scopes(claims: Mapping[str, Any]) -> set[str]:
-    given = claims.get("scope", claims.get("scp", ""))
-    return set(given.split() if isinstance(given, str) else map(str, given))
+    given = claims.get("scope", claims.get("scp"))
+    if isinstance(given, str):
+        return set(given.split())
+    return {each for each in given if isinstance(each, str)} if isinstance(given, list) else set()
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,7 @@
 """Who may call a route with a JWT authorizer, and what the function hears of them."""
 
+import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +10,19 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from local.authorizer import KEYS_SECONDS, REFETCH_SECONDS, Authorizer, UnauthorizedError
+from local.authorizer import (
+    KEYS_SECONDS,
+    REFETCH_SECONDS,
+    Authorizer,
+    ForbiddenError,
+    UnauthorizedError,
+)
 from local.httpapi import JwtAuthorizer
 from tests.local.conftest import Add, serving
-from tests.local.issuer import AUDIENCE, Issuer, public_jwk, unsigned
+from tests.local.issuer import AUDIENCE, Issuer, public_jwk, rsa_key, unsigned
 
 CODE = "def handler(event, context):\n    return event['requestContext'].get('authorizer')\n"
 
@@ -254,3 +264,56 @@ async def test_an_answer_of_more_than_150_000_bytes_is_none(issuer: Issuer) -> N
     issuer.padding = "a" * 150_000
     asked = authorizer(issuer, time.monotonic)
     assert await granted(asked, issuer.token()) == "OIDC discovery endpoint communication error"
+
+
+@pytest.mark.parametrize("keys", [[], ["what"], [None], {}, None, [{"kty": "RSA", "kid": 7}]])
+async def test_keys_of_another_form_are_none(issuer: Issuer, keys: Any) -> None:
+    issuer.keys = keys
+    assert await granted(authorizer(issuer, time.monotonic), issuer.token()) != "yes"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(
+    ["aud", "client_id", "exp", "nbf", "iat", "iss", "sub", "scope", "scp", "x"]
+)
+
+
+def test_whatever_a_token_says_it_is_refused_or_shown_as_strings(issuer: Issuer) -> None:
+    """Signed by the issuer itself, or made up."""
+    asked = authorizer(issuer, time.monotonic)
+    made_up = st.text() | st.text("abc.=_-") | st.just(unsigned(issuer, "RS256"))
+    good = jwt.decode(issuer.token(), options={"verify_signature": False})
+
+    def signed(claims: dict[str, Any]) -> str:
+        name = {"kid": "key-1"}
+        return jwt.api_jws.encode(
+            json.dumps({**good, **claims}).encode(), rsa_key(1), "RS256", headers=name
+        )
+
+    @settings(max_examples=60, deadline=None)
+    @given(made_up | st.dictionaries(NAMES, JSON, max_size=3).map(signed))
+    def try_it(token: str) -> None:
+        async def authorized() -> dict[str, Any] | None:
+            header = (b"authorization", token.encode("latin-1", "replace"))
+            try:
+                return await asked.authorize([header], b"", ())
+            except UnauthorizedError:
+                return None
+
+        shown = asyncio.run(authorized())
+        if shown is not None:
+            assert all(isinstance(value, str) for value in shown["claims"].values())
+
+    try_it()
+
+
+async def test_a_scope_of_another_form_is_none(issuer: Issuer) -> None:
+    asked = authorizer(issuer, time.monotonic)
+    for scope in (7, {"read": 1}, [["read"]], True):
+        token = issuer.token(scope=scope)
+        with pytest.raises(ForbiddenError):
+            await asked.authorize([(b"authorization", token.encode())], b"", ("read",))

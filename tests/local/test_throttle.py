@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.functions import load_functions
+from local.gateway import application
+from local.template import Template
 from local.throttle import Bucket, Throttle
 from tests.local.conftest import Add, serving
 
@@ -130,6 +133,15 @@ async def test_a_plain_route_stays_on_the_express_lane(
     }
 
 
+async def test_the_processes_of_a_gateway_share_a_throttle(add: Add, tmp_path: Path) -> None:
+    add("One", "GET /one", api={"DefaultRouteSettings": limits(6, 0.001)})
+    template = Template.read(tmp_path / "template.yaml")
+    one = application(load_functions(template), template.api, processes=2).exact["GET", "/one"]
+    scope = {"method": "GET", "path": "/one", "query_string": b"", "http_version": "1.1"}
+    statuses = [(await one.respond({**scope, "headers": []}, b""))[0] for _ in range(5)]
+    assert statuses == [200, 200, 200, 429, 429]
+
+
 async def test_a_throttle_and_all_else_go_together(add: Add, tmp_path: Path) -> None:
     api = {"CorsConfiguration": True, "DefaultRouteSettings": limits(2, 0.001)}
     add("One", "GET /one", api=api)
@@ -141,9 +153,6 @@ async def test_a_throttle_and_all_else_go_together(add: Add, tmp_path: Path) -> 
 @pytest.fixture
 def exact() -> Callable[..., dict[str, str]]:
     """What serves each route of the express lane."""
-    from local.functions import load_functions
-    from local.gateway import application
-    from local.template import Template
 
     def found(folder: Path) -> dict[str, str]:
         template = Template.read(folder / "template.yaml")
