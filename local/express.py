@@ -30,10 +30,11 @@ class ExpressProtocol(BoundedProtocol):
         # uvicorn makes the scope here; it is made only when the usual way is taken.
         self.url = b""
         self.headers = []
-        self._note_begin()
+        self._head_bytes = self._head_bytes or self._fed  # of the bytes that have come
 
     def on_headers_complete(self) -> None:
-        request = None if self._may_be_large() else self._express()
+        large = self._head_bytes > self._small_bytes or len(self.headers) > self._headers_max
+        request = None if large else self._express()
         if request is None:
             self._take_the_usual_way()
             return

@@ -37,12 +37,30 @@ class BoundedProtocol(PatientProtocol):
     def data_received(self, data: bytes) -> None:
         if len(data) > SLICE_BYTES or self._rest:
             self._feed_slices(self._rest + data)
+            return
+        self._fed = len(data)
+        if self._reading_head:
+            self._head_bytes += self._fed
         else:
-            self._feed(data)
+            self._barren += self._fed
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Nothing is upgraded to: the next request follows.
+            if rest := data[upgrade.args[0] :]:
+                self.data_received(rest)
+            return
+        except httptools.HttpParserError as error:
+            told = error.__context__
+            no_http = rejected.malformed("this is no HTTP request")
+            self._refuse(told if isinstance(told, Rejected) else no_http)
+            return
+        if self._head_bytes:
+            self._look_at_half_a_request()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._note_begin()
+        self._head_bytes = self._head_bytes or self._fed
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._reading_head:  # a trailer is none of the headers that were checked
@@ -54,7 +72,7 @@ class BoundedProtocol(PatientProtocol):
         self._body_bytes = self._barren = 0
         bounds, method = self._bounds, self.parser.get_method()
         version = self.parser.get_http_version()
-        if self._may_be_large():
+        if self._head_bytes > self._small_bytes or len(self.headers) > self._headers_max:
             head.check_size(self.url, self.headers, bounds)
         self.expect_100_continue = head.check(method, version, self.headers, bounds)
         if self.url[:1] != b"/" and self.url != b"*":
@@ -97,14 +115,6 @@ class BoundedProtocol(PatientProtocol):
         if self._rest and not self.pipeline:
             self._feed_slices(self._rest)
 
-    def _note_begin(self) -> None:
-        if not self._head_bytes:  # it is not the first one of the bytes that have come
-            self._head_bytes = self._fed
-
-    def _may_be_large(self) -> bool:
-        """Whether a head that is complete may break a bound on its size."""
-        return self._head_bytes > self._small_bytes or len(self.headers) > self._headers_max
-
     def _app_for(self, method: bytes) -> Any:
         """Who answers the request whose head is complete."""
         if len(self.tasks) >= self._door.calm and self._is_one_too_many(method):
@@ -118,27 +128,6 @@ class BoundedProtocol(PatientProtocol):
         places = self._door.places(method.decode("ascii"), path.decode("latin-1"))
         return len(self.tasks) >= places
 
-    def _feed(self, data: bytes) -> None:
-        self._fed = len(data)
-        if self._reading_head:
-            self._head_bytes += self._fed
-        else:
-            self._barren += self._fed
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # Nothing is upgraded to: the next request follows.
-            if rest := data[upgrade.args[0] :]:
-                self._feed(rest)
-            return
-        except httptools.HttpParserError as error:
-            told = error.__context__
-            no_http = rejected.malformed("this is no HTTP request")
-            self._refuse(told if isinstance(told, Rejected) else no_http)
-            return
-        if self._head_bytes:
-            self._look_at_half_a_request()
-
     def _feed_slices(self, data: bytes) -> None:
         self._rest = b""
         for start in range(0, len(data), SLICE_BYTES):
@@ -148,7 +137,7 @@ class BoundedProtocol(PatientProtocol):
                 self._rest = data[start:]
                 self.flow.pause_reading()
                 return
-            self._feed(data[start : start + SLICE_BYTES])
+            self.data_received(data[start : start + SLICE_BYTES])
 
     def _look_at_half_a_request(self) -> None:
         bounds = self._bounds

@@ -1,5 +1,6 @@
 """What a client is told whose request goes no further than the protocol."""
 
+import functools
 import json
 import random
 from http import HTTPStatus
@@ -21,8 +22,7 @@ class Rejected(Exception):
         self.message = message
 
     def body(self) -> bytes:
-        told = {"success": False, "error": self.error, "message": self.message}
-        return json.dumps(told).encode()
+        return _body(self.error, self.message)
 
     def headers(self) -> Headers:
         """Those of the answer. Who is told to come again is told a time that differs from the
@@ -54,6 +54,11 @@ class Rejected(Exception):
         start = {"type": "http.response.start", "status": self.status.value, "headers": fields}
         await send(start)
         await send({"type": "http.response.body", "body": self.body()})
+
+
+@functools.lru_cache(maxsize=64)
+def _body(error: str, message: str) -> bytes:
+    return json.dumps({"success": False, "error": error, "message": message}).encode()
 
 
 def malformed(message: str) -> Rejected:

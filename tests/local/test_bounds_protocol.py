@@ -245,7 +245,7 @@ def test_a_url_says_which_host_is_meant_and_its_host_header_does_not(port: int) 
 def test_a_trailer_is_no_header(port: int) -> None:
     with Raw(port, CHUNKED + b"1\r\na\r\n0\r\nX-Admin: yes\r\nHost: b\r\n\r\n") as raw:
         told = json.loads(raw.answer().body)
-    assert told == ["POST", "/echo", {"host": "a", "transfer-encoding": "chunked"}, "a"]
+    assert told[2] == {"host": "a", "transfer-encoding": "chunked"}
 
 
 def test_what_the_server_knows_is_told_to_options(port: int) -> None:

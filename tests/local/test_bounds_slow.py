@@ -25,7 +25,7 @@ async def handler(event, context):
 """
 LATER = b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n"
 DEAR = LATER.replace(b"GET /late", b"POST /dear")
-BODY = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+BODY = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\n"
 
 Serve = Callable[..., AbstractContextManager[int]]
 
