@@ -12,9 +12,10 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from local.environment import running_environment
+from local.environment import data_folder, running_environment
 from local.errors import LocalError
 from local.functions import load_functions, plain
+from local.instance import log_file
 from local.runs import Note
 from local.schedule import Schedule
 from local.template import FunctionSpec, Template
@@ -109,7 +110,10 @@ def run(entry: Entry, due: datetime, template: Template, state: Mapping[str, Any
     Raises:
         LocalError: the function failed; one sentence.
     """
-    os.environ.update(running_environment(state))
+    environment = running_environment(state)
+    if state is not None:  # its log takes these lines too
+        environment.setdefault("LOG_FILE", str(log_file(data_folder(environment))))
+    os.environ.update(environment)
     (function,) = load_functions(dataclasses.replace(template, functions=(entry.function,)))
 
     async def once() -> object:
