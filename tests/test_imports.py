@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 LAYER = ROOT / "layers/flashsale/python"
 CORE = LAYER / "flashsale"
 FUNCTIONS = sorted(ROOT.glob("functions/*/app.py"))
-SHELL = {"flashsale.api", "flashsale.bootstrap", "flashsale.request", "flashsale.routes"}
-USE_CASES = {f"flashsale.{name}" for name in ("shop", "sales", "items", "health")}
+SHELL = {f"flashsale.{name}" for name in ("api", "bootstrap", "request", "routes", "web")}
+USE_CASES = {f"flashsale.{name}" for name in ("shop", "sales", "items", "health", "showcase")}
 
 
 def module_name(file: Path, root: Path) -> str:

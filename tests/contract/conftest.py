@@ -8,6 +8,7 @@ import pytest
 from flashsale.codes import CodeSigner
 
 from tests.contract.site import CODE_KEYS, Site, Stores, eventually
+from tests.web.conforms import conforms
 
 Fresh = Callable[[], tuple[str, int]]
 
@@ -98,6 +99,8 @@ def state(stores: Stores, code: str) -> list[str]:
 
 def _keeps_the_contract(reply: httpx.Response) -> None:
     reply.read()
+    if reply.request.method != "HEAD":
+        conforms(reply)
     if reply.status_code == 304 or reply.headers["content-type"] == "image/svg+xml":
         return
     assert reply.headers["content-type"] == "application/json"

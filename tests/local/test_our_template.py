@@ -1,5 +1,6 @@
 """template.yaml is the only list of functions, routes and schedules: nothing beside it drifts."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,10 +58,10 @@ def test_every_route_is_one_that_the_unrouted_function_can_tell_of(template: Tem
     for route in [route for function in template.functions for route in function.routes]:
         if route.path == DEFAULT_ROUTE:
             continue
-        answer = unrouted(routes, route.path.replace("{id}", "7"))
+        answer = unrouted(routes, re.sub(r"\{\w+\}", "7", route.path))
         assert isinstance(answer, MethodNotAllowed)
         assert route.method in answer.allow.split(", ")
-    for path in ("/", "/items/7/image/", "/items/", "/checkout\n", "/items//image", "/CHECKOUT"):
+    for path in ("//", "/items/7/image/", "/items/", "/checkout\n", "/items//image", "/CHECKOUT"):
         assert type(unrouted(routes, path)) is NotFound
 
 

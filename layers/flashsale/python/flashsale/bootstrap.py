@@ -18,6 +18,7 @@ from flashsale.metrics import metrics
 from flashsale.rates import Rates
 from flashsale.sales import Sales
 from flashsale.shop import Shop
+from flashsale.showcase import Showcase
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Service:
     settings: Settings
     shop: Shop
     sales: Sales
+    showcase: Showcase
     attempts: Attempts
     audit: Audit
     health: Health
@@ -110,6 +112,7 @@ def build(settings: Settings, clock: Callable[[], float] = time.time) -> Service
         settings=settings,
         shop=shop,
         sales=sales,
+        showcase=Showcase(sales),
         attempts=attempts,
         audit=Audit(inventory, ledger),
         health=Health(settings, inventory, ledger),

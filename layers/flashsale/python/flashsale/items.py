@@ -52,11 +52,16 @@ def draw(sale: Sale, item: int) -> Picture:
     return Picture(svg, f'"{hashlib.sha256(svg.encode()).hexdigest()[:32]}"')
 
 
+def image_path(sale: Sale, item: object) -> str:
+    """Where an item's picture is, for good."""
+    return f"/items/{item}/image?sale={sale.starts_at}"
+
+
 def _item(sale: Sale, item: int, sold: bool) -> dict[str, Any]:
     return {
         "id": item,
         "name": item_name(sale.starts_at, item),
-        "image": f"/items/{item}/image?sale={sale.starts_at}",
+        "image": image_path(sale, item),
         "sold": sold,
     }
 

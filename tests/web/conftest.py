@@ -1,0 +1,93 @@
+"""A running service, and visitors in a real browser."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from tests.contract.site import Site, Stores
+from tests.web.browser import Visitor, chromium
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    made = Stores(tmp_path_factory.mktemp("web"))
+    made.valkey.start()
+    made.postgres.start()
+    yield made
+    made.valkey.discard()
+    made.postgres.discard()
+
+
+@pytest.fixture(scope="session")
+def site(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    made = Site(tmp_path_factory.mktemp("site") / "gateway", stores.environment())
+    made.prepare()
+    made.start()
+    yield made
+    made.stop()
+    assert "Traceback" not in made.output.read_text()
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site.url, timeout=20) as made:
+        yield made
+
+
+# For as long as a module: while Playwright runs, this thread can have no event loop of its own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site) -> Iterator[Visit]:
+    """Makes visitors; none of them may have had anything to complain of but a failed request."""
+    visitors = []
+
+    def make(url: str = site.url, **options: object) -> Visitor:
+        visitors.append(Visitor(browser, url, **options))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.close()
+        odd = [each for each in visitor.complaints if "Failed to load resource" not in each]
+        assert odd == []
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def buyer() -> str:
+    """A name that nobody has bought under."""
+    return f"visitor-{next(_numbers)}"
+
+
+@pytest.fixture
+def item(client: httpx.Client) -> int:
+    """An item far from the catalogue's first page that nobody has bought."""
+    return 5_000 + next(_numbers)
+
+
+def buy(client: httpx.Client, buyer: str, item: int) -> str:
+    """Buy an item past all pages; return the receipt."""
+    told = client.post("/checkout", params={"user_id": buyer, "id": item}).json()
+    reply = client.post("/purchase", params={"code": told["checkout_code"]})
+    assert reply.status_code == 200, reply.text
+    return str(reply.json()["purchase_id"])
+
+
+def receipts(stores: Stores, buyer: str) -> list[str]:
+    """What the ledger says that a buyer has bought."""
+    rows = stores.sql(
+        "select purchase_id from purchases where buyer = :buyer and state = 'sold'", buyer=buyer
+    )
+    return [receipt for (receipt,) in rows]
