@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	&& echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test test-compose faults fuzz lint format bench bench-floor lock clean
+.PHONY: help run test test-runtime test-compose faults fuzz lint format bench bench-floor lock clean build deploy test-cloud test-deploy
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -21,6 +21,9 @@ test: $(VENV)/.dev ## run the tests, but for the fault suite; ARGS="-k name" cho
 test-compose: $(VENV)/.dev ## docker-compose.yml, run for real: needs a Docker Engine
 	@$(BIN)/python -m pytest -q -s tests/compose/live.py $(ARGS)
 
+test-runtime: $(VENV)/.dev ## the whole contract, each function under Lambda's own runtime
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/contract --runtime lambda $(ARGS)
+
 faults: $(VENV)/.dev ## the fault suite: crash matrix, planted bugs, N random schedules (100)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults/test_schedules.py tests/faults
 	@$(BIN)/python -m tests.faults.schedule -n $(or $(N),100)
@@ -32,7 +35,7 @@ lint: $(VENV)/.dev ## ruff, mypy, cfn-lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/cfn-lint template.yaml infra/*.yaml
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix .
@@ -44,6 +47,26 @@ bench: $(VENV)/.local ## flashsale bench: a crowd for a running service; ARGS="m
 bench-floor: $(VENV)/.dev ## what ours costs above bare servers; ARGS="--rounds 1 --json"
 	@$(BIN)/python -m tests.performance.floor $(ARGS)
 
+# sam, checkov and ministack want other versions of the same packages: an environment each.
+TOOLS := $(VENV)/tools
+SAM := SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam
+STAGE ?= default
+
+build: $(TOOLS)/sam/.made ## the package that is deployed, in .aws-sam; CONTAINER=yes needs no Python 3.13
+	@$(SAM) build $(if $(CONTAINER),--use-container) $(ARGS)
+
+deploy: $(TOOLS)/sam/.made ## deploy what was built; STAGE=staging or prod, CONFIRM=no asks nothing
+	@$(SAM) deploy --config-env $(STAGE) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset) $(ARGS)
+
+test-cloud: $(VENV)/.dev $(TOOLS)/sam/.made $(TOOLS)/checkov/.made ## the templates, by AWS's own tools and by checkov
+	@$(SAM) validate --lint --region eu-central-1
+	@$(TOOLS)/checkov/bin/checkov --config-file infra/.checkov.yaml --skip-download --quiet --compact \
+		--framework cloudformation -f template.yaml infra/*.yaml
+	@$(BIN)/python -m pytest -q tests/cloud $(ARGS)
+
+test-deploy: $(VENV)/.dev $(TOOLS)/sam/.made $(TOOLS)/ministack/.made ## deploy to a stand-in for AWS on this machine, and try it
+	@$(BIN)/python -m tests.cloud.deploy --sam $(TOOLS)/sam/bin/sam --ministack $(TOOLS)/ministack/bin/python
+
 lock: $(VENV)/.dev ## choose new versions of all dependencies and write down their hashes
 	@$(PIP) install uv
 	@for step in "--extra local --extra dev --group build -o requirements/dev.txt --upgrade" \
@@ -53,6 +76,9 @@ lock: $(VENV)/.dev ## choose new versions of all dependencies and write down the
 		"-c requirements/dev.txt -o layers/dependencies/requirements.txt"; do \
 		$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 			--python-version 3.11 pyproject.toml $$step || exit 1; done
+	@for tool in sam checkov ministack; do \
+		$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \
+			--python-version 3.11 requirements/$$tool.in -o requirements/$$tool.txt || exit 1; done
 
 clean: ## remove the virtual environment and all local data
 	@rm -rf $(VENV) .flashsale
@@ -68,6 +94,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.local
+
+$(TOOLS)/%/.made: requirements/%.txt | $(VENV)/.made
+	@echo "Installing $* (once)"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	@touch $@
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Flashsale wants Python 3.11 or newer: install it, or name it as in make run PYTHON=/path/to/python3.13" >&2; exit 1; }

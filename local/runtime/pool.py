@@ -25,7 +25,7 @@ from local.template import FunctionSpec, Template
 
 LOOK_SECONDS = 0.25
 # An environment that was used this lately will soon be again: its function keeps it.
-WARM_SECONDS = 0.5
+WARM_SECONDS = 1.0
 # Longer than an HTTP API waits for its function, nobody waits for an environment.
 WAIT_SECONDS_MAX = 30.0
 # Lambda's default for all functions of an account.
