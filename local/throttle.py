@@ -25,17 +25,20 @@ class Bucket:
         """Of `processes` that serve the same route each takes an equal part. A part that is less
         than one request is one, since nothing would ever pass it."""
         self._rate = throttle.rate / processes
-        self._most = max(throttle.burst / processes, min(throttle.burst, 1))
-        self._tokens = float(self._most)
+        self._most = float(max(throttle.burst / processes, min(throttle.burst, 1)))
+        self._tokens = self._most
         self._clock = clock
         self._seen = clock()
 
     def take(self) -> bool:
         """Take a token for a request; False if there is none."""
         now = self._clock()
-        self._tokens = min(self._most, self._tokens + (now - self._seen) * self._rate)
+        tokens = self._tokens + (now - self._seen) * self._rate
+        if tokens > self._most:
+            tokens = self._most
         self._seen = now
-        if self._tokens < 1:
+        if tokens < 1:
+            self._tokens = tokens
             return False
-        self._tokens -= 1
+        self._tokens = tokens - 1
         return True
