@@ -28,7 +28,10 @@ TELL_SECONDS_MAX = 5.0
 SAMPLER = Path(__file__).parent / "sampler"
 # The first part whose path is found in the innermost frame that has any, is where the time goes.
 PARTS = {
-    "HTTP": ("local/express.py", "local/protocol.py", "/uvicorn/"),
+    "HTTP": (
+        *("local/express.py", "local/protocol.py", "local/patience.py", "local/transport.py"),
+        "/uvicorn/",
+    ),
     "event and result": ("local/events.py", "local/gateway.py", "local/functions.py"),
     "edge": ("flashsale/api.py", "flashsale/request.py", "flashsale/invocation.py", "/functions/"),
     "log": ("flashsale/logs.py", "flashsale/metrics.py"),

@@ -110,7 +110,7 @@ async def test_a_503_is_a_counted_refusal_and_not_sent_again() -> None:
 
 
 async def test_an_idle_connection_that_the_server_closes_is_nobodys_error() -> None:
-    """Also when it says 408 first, as ours does: two connections, of which one is never used."""
+    """Also when it says 408 first, as some do: two connections, of which one is never used."""
 
     async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
