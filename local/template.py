@@ -123,7 +123,8 @@ class _Reader:
         )
 
     def _exists(self, name: str, resource: Mapping[str, Any]) -> bool:
-        if "Condition" not in resource:
+        """Whether its condition holds; of what is not read here it need not be known."""
+        if "Condition" not in resource or not resource["Type"].startswith("AWS::Serverless::"):
             return True
         try:
             return self._values.condition(resource["Condition"])

@@ -158,6 +158,11 @@ def test_a_resource_whose_condition_does_not_hold_is_not_there(read: Reader) -> 
         read(more=two % "Unknown")
 
 
+def test_the_condition_of_what_is_not_served_need_not_be_known(read: Reader) -> None:
+    more = "  Bucket: {Type: AWS::S3::Bucket, Condition: Unknown}"
+    assert [each.name for each in read(more=more).functions] == ["One"]
+
+
 ANOTHER = """  Other: {Type: AWS::Serverless::HttpApi}
   Two:
     Type: AWS::Serverless::Function
