@@ -11,7 +11,6 @@ drop the connections that the kernel has queued for those.
 
 import asyncio
 import contextlib
-import gc
 import hashlib
 import importlib
 import os
@@ -20,15 +19,15 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import yaml
 from watchfiles import Change, DefaultFilter, awatch
 
 from local.functions import load_functions
+from local.in_use import Counted, Use, closing, settled
 from local.reloads import tell
-from local.runtime.function import Event, Function
-from local.template import FunctionSpec, Template, TemplateError
+from local.runtime.function import Function
+from local.template import Template, TemplateError
 
 # Editors write a file in steps, and change several: what comes close together is one change.
 GATHER_MS = 400
@@ -59,8 +58,8 @@ class Reloader:
         self._tell = tell
         self._template = template
         self._loaded = self._tried = self._look(template)
-        self._layer = _Use(_close_layer())
-        self._code = _Use(_nothing)
+        self._layer = Use(_close_layer())
+        self._code = Use(closing(()))
         self.functions = self._counted(load_functions(template))
         self._changed = asyncio.Event()
 
@@ -91,7 +90,7 @@ class Reloader:
 
     async def close(self) -> None:
         """Close what the present code has open, and wait for what is being closed."""
-        self._code.close = _closing(self.functions)
+        self._code.close = closing(self.functions)
         self._code.retire()
         self._layer.retire()
         await settled()
@@ -147,8 +146,8 @@ class Reloader:
             old_code, old_layer = self._code, self._layer
             if whole_layer:
                 _require_settings()
-                self._layer = _Use(_close_layer())
-            self._code = _Use(_nothing)
+                self._layer = Use(_close_layer())
+            self._code = Use(closing(()))
             new = self._counted(functions)
             try:
                 swap(template, new)
@@ -156,7 +155,7 @@ class Reloader:
                 self._code, self._layer = old_code, old_layer
                 raise
         old_functions, self.functions, self._template = self.functions, new, template
-        old_code.close = _closing(old_functions)
+        old_code.close = closing(old_functions)
         old_code.retire()
         if whole_layer:
             old_layer.retire()
@@ -238,77 +237,6 @@ def _set(variable: str, value: str | None) -> None:
         os.environ.pop(variable, None)
     elif os.environ.get(variable) != value:
         os.environ[variable] = value
-
-
-class Counted:
-    """A function that knows whether it is in use, and whose code and connections are."""
-
-    def __init__(self, function: Function, uses: Sequence["_Use"]) -> None:
-        self.spec: FunctionSpec = function.spec
-        self._function = function
-        self._uses = uses
-
-    async def invoke(self, event: Event, request_id: str = "") -> Any:
-        for use in self._uses:
-            use.count += 1
-        try:
-            return await self._function.invoke(event, request_id)
-        finally:
-            for use in self._uses:
-                use.leave()
-
-    async def close(self) -> None:
-        await self._function.close()
-
-
-class _Use:
-    """Something that is closed when nobody uses it any more; and again if somebody did after all,
-    who had chosen it before it was retired."""
-
-    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
-        self.close = close
-        self.count = 0
-        self._retired = False
-
-    def leave(self) -> None:
-        self.count -= 1
-        if self._retired:
-            self._close_if_unused()
-
-    def retire(self) -> None:
-        self._retired = True
-        self._close_if_unused()
-
-    def _close_if_unused(self) -> None:
-        if not self.count:
-            task = asyncio.ensure_future(self._closed())
-            _closings.add(task)
-            task.add_done_callback(_closings.discard)
-
-    async def _closed(self) -> None:
-        await self.close()
-        gc.collect()  # modules refer to each other, and to open files
-
-
-_closings: set[asyncio.Future[None]] = set()
-
-
-async def settled() -> None:
-    """Wait for everything that is being closed."""
-    while _closings:
-        await asyncio.gather(*_closings)
-
-
-async def _nothing() -> None:
-    """What needs no closing."""
-
-
-def _closing(functions: Sequence[Function]) -> Callable[[], Awaitable[None]]:
-    async def close() -> None:
-        for function in functions:
-            await function.close()
-
-    return close
 
 
 def _close_layer() -> Callable[[], Awaitable[None]]:

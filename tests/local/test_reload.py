@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from local.environment import ROOT
-from local.reload import Reloader, _Use, settled
+from local.in_use import Use, settled
+from local.reload import Reloader
 from local.reloads import Reloads, tell
 from local.runtime.function import Function
 from local.template import Template
@@ -214,7 +215,7 @@ async def test_connections_are_closed_after_their_last_user_and_after_a_late_one
     async def close() -> None:
         closed.append(len(closed))
 
-    use = _Use(close)
+    use = Use(close)
     use.count = 2
     use.leave()
     use.retire()
