@@ -51,7 +51,8 @@ class Bounds:
     # What Lambda carries to a function. API Gateway takes 10 MB, and fails on what is between.
     body_bytes: int = bound(6_291_556, "largest body of a request", minimum=0, maximum=10_485_760)
 
-    connections: int = bound(4_096, "most connections", minimum=1, maximum=100_000)
+    # With the spare ones 4,096 open files, which even old systems allow.
+    connections: int = bound(3_968, "most connections", minimum=1, maximum=100_000)
     connections_per_address: int = bound(
         2_048, "most connections of one address, or of one IPv6 /64", minimum=1, maximum=100_000
     )

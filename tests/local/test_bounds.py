@@ -151,3 +151,11 @@ def test_who_is_told_to_come_again_is_not_told_the_same_as_all_others() -> None:
         if name == b"retry-after"
     }
     assert told == {b"1", b"2", b"3"}
+
+
+def test_the_documentation_lists_every_bound_with_its_default() -> None:
+    rows = (ROOT / "docs/LIMITS.md").read_text(encoding="utf-8")
+    for known in fields(Bounds):
+        default = known.default
+        shown = f"`{','.join(default)}`" if isinstance(default, tuple) else f"{default:.10g}"
+        assert f"| `{variable(known.name)}` | {shown} |" in rows
