@@ -82,6 +82,11 @@ class Pool:
         """The processes of all environments."""
         return {each.pid for each in self._environments.values()}
 
+    @property
+    def waiting(self) -> int:
+        """How many invocations wait for an environment."""
+        return sum(len(each.waiting) for each in self._queues.values())
+
     async def invoke(self, name: str, event: bytes, request_id: str) -> bytes:
         """Run one invocation and return the function's result, as JSON.
 
@@ -98,25 +103,28 @@ class Pool:
         invocation = Invocation(event, request_id, asyncio.get_running_loop().create_future())
         if queue.idle:
             queue.idle.pop().hand(invocation)
-        elif sum(len(each.waiting) for each in self._queues.values()) >= CONCURRENCY_MAX:
-            raise ThrottledError("ConcurrentInvocationLimitExceeded")
+        elif self.waiting >= CONCURRENCY_MAX:
+            raise _no_room()
         else:
             queue.waiting.append(invocation)
             self._grow()
         return await invocation.result
 
     async def close(self) -> None:
-        """End all environments, and the API."""
+        """End all environments, and the API. Whoever waits for one is told that there is none."""
         if self._server is None:
             return
         look, serve = self._tasks
         look.cancel()
+        self._server.should_exit = True  # and so no environment is started any more
+        for queue in self._queues.values():
+            while queue.waiting:
+                _refuse(queue.waiting.popleft())
         self._empty.clear()
         for environment in self._environments.values():
             environment.end()
         if self._environments:
             await self._empty.wait()
-        self._server.should_exit = True
         await asyncio.gather(look, serve, return_exceptions=True)
         self._server = None
 
@@ -221,9 +229,7 @@ class Pool:
                     if now - environment.idle_since > self._options.lambda_idle_seconds:
                         self._end_idle(environment)
                 while queue.waiting and now - queue.waiting[0].since > WAIT_SECONDS_MAX:
-                    result = queue.waiting.popleft().result
-                    if not result.done():
-                        result.set_exception(ThrottledError("ConcurrentInvocationLimitExceeded"))
+                    _refuse(queue.waiting.popleft())
             self._grow()
 
     async def _open(self) -> None:
@@ -258,6 +264,15 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _refuse(invocation: Invocation) -> None:
+    if not invocation.result.done():
+        invocation.result.set_exception(_no_room())
+
+
+def _no_room() -> ThrottledError:
+    return ThrottledError("ConcurrentInvocationLimitExceeded")
 
 
 def _listener() -> socket.socket:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from local.environment import ROOT
-from local.runtime.errors import FunctionError, TimeLimitError
+from local.runtime.errors import FunctionError, ThrottledError, TimeLimitError
 from tests.local.conftest import Add
 from tests.local.runtime.conftest import OPTIONS, Running
 
@@ -186,6 +186,19 @@ async def test_nothing_is_left_when_the_pool_is_closed(add: Add, running: Runnin
         await cloud.crowd("Gone", 3, {"sleep": 0.2})
         pids = cloud.pool.pids
         assert pids
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+async def test_whoever_waits_is_told_when_the_pool_is_closed(add: Add, running: Running) -> None:
+    add("Late", code=BUSY, Timeout=30)
+    async with running(dataclasses.replace(OPTIONS, lambda_environments=1)) as cloud:
+        await cloud.invoke("Late")
+        both = [asyncio.ensure_future(cloud.invoke("Late", {"sleep": 30})) for _ in range(2)]
+        await until(lambda: cloud.pool.waiting == 1)
+        pids = cloud.pool.pids
+        await cloud.pool.close()
+        told = await asyncio.gather(*both, return_exceptions=True)
+    assert [type(each) for each in told] == [FunctionError, ThrottledError]
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
 
 
