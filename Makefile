@@ -60,7 +60,7 @@ deploy: $(TOOLS)/sam/.made ## deploy what was built; STAGE=staging or prod, CONF
 
 test-cloud: $(VENV)/.dev $(TOOLS)/sam/.made $(TOOLS)/checkov/.made ## the templates, by AWS's own tools and by checkov
 	@$(SAM) validate --lint --region eu-central-1
-	@$(TOOLS)/checkov/bin/checkov --config-file infra/.checkov.yaml --skip-download --quiet --compact \
+	@$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --skip-download --quiet --compact \
 		--framework cloudformation -f template.yaml infra/*.yaml
 	@$(BIN)/python -m pytest -q tests/cloud $(ARGS)
 

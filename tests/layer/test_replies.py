@@ -46,8 +46,10 @@ def made(kind: type[Refusal]) -> Refusal:
 
 
 def test_the_table_has_every_refusal() -> None:
-    """But TryAgain, which nobody raises: only its kinds say what to do."""
-    assert set(refusals()) == {*TABLE, errors.TryAgain}
+    """But TryAgain, which nobody raises: only its kinds say what to do; and what is told as any
+    other invalid code."""
+    assert set(refusals()) == {*TABLE, errors.TryAgain, errors.UnknownKey}
+    assert Reply.refused(errors.UnknownKey()) == Reply.refused(errors.InvalidCode())
 
 
 def test_every_reason_is_a_word_of_its_own() -> None:
