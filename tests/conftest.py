@@ -29,6 +29,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="how the functions of tests/contract run: as `flashsale up --runtime` does",
     )
+    parser.addoption(
+        "--url",
+        help="a service that runs already: of tests/contract, what can be told from outside is run",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -230,7 +230,7 @@ def test_the_front_says_everything_in_the_shops_words() -> None:
     assert set(answers.values()) == {file.name for file in (INFRA / "haproxy/answers").iterdir()}
     # What was sent and not answered may have happened.
     assert answers["502"] == answers["504"] == "unknown.http"
-    assert re.search(r"disable-l7-retry unless METH_GET or \{ path /purchase \}", cfg)
+    assert re.search(r"disable-l7-retry unless METH_GET or \{ path /purchase /checkout \}", cfg)
 
 
 def test_the_front_waits_longer_than_any_function_may_take() -> None:

@@ -38,11 +38,27 @@ def site(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     assert "Traceback" not in made.output.read_text()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --url, leave out what looks behind the service's back."""
+    if config.getoption("--url"):
+        inside = {"site", "stores"}
+        hidden = [item for item in items if inside & set(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=hidden)
+        items[:] = [item for item in items if item not in hidden]
+
+
+@pytest.fixture(scope="session")
+def url(request: pytest.FixtureRequest) -> str:
+    """Where the service is."""
+    told = request.config.getoption("--url")
+    return str(told or request.getfixturevalue("site").url)
+
+
 @pytest.fixture
-def client(site: Site) -> Iterator[httpx.Client]:
+def client(url: str) -> Iterator[httpx.Client]:
     """A client that minds what holds for every answer, whatever was asked."""
     hooks = {"response": [_keeps_the_contract]}
-    with httpx.Client(base_url=site.url, event_hooks=hooks, timeout=20) as made:
+    with httpx.Client(base_url=url, event_hooks=hooks, timeout=20) as made:
         yield made
 
 

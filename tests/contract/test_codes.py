@@ -33,6 +33,12 @@ def test_every_damaged_character_makes_a_code_invalid(client: httpx.Client, code
     for place in range(len(code)):
         damaged = code[:place] + ("A" if code[place] != "A" else "B") + code[place + 1 :]
         reply = client.post("/purchase", params={"code": damaged})
+        for _ in range(5):
+            if reply.status_code != 503:
+                break
+            # Where keys rotate, the one that it names now may have been made this very second.
+            time.sleep(int(reply.headers["retry-after"]))
+            reply = client.post("/purchase", params={"code": damaged})
         assert (reply.status_code, reply.json()) == (400, INVALID)
     assert client.post("/purchase", params={"code": code}).status_code == 200
 
