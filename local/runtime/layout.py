@@ -56,7 +56,7 @@ def lay_out(
     """
     folder.mkdir(parents=True, exist_ok=True)
     runtime = _runtime(folder)
-    built = _built(root)
+    built = _built(template, root)
     layers = {layer.name: layer for layer in template.all_layers}
 
     @functools.cache
@@ -75,15 +75,15 @@ def lay_out(
     }
 
 
-def _built(root: Path) -> Path | None:
+def _built(template: Template, root: Path) -> Path | None:
     """What `sam build` has made, if nothing has changed since."""
     built = root / ".aws-sam" / "build"
     made = built / "template.yaml"
     if not made.exists():
         return None
     sources = [root / "template.yaml"]
-    for name in ("functions", "layers"):
-        sources += (file for file in (root / name).rglob("*") if "__pycache__" not in file.parts)
+    for each in (*template.functions, *template.all_layers):
+        sources += (file for file in each.folder.rglob("*") if "__pycache__" not in file.parts)
     newest = max(file.stat().st_mtime for file in sources)
     return built if newest <= made.stat().st_mtime else None
 
