@@ -82,8 +82,10 @@ def _built(template: Template, root: Path) -> Path | None:
     if not made.exists():
         return None
     sources = [root / "template.yaml"]
-    for each in (*template.functions, *template.all_layers):
-        sources += (file for file in each.folder.rglob("*") if "__pycache__" not in file.parts)
+    folders = [spec.folder for spec in template.functions]
+    folders += [layer.folder for layer in template.all_layers]
+    for folder in folders:
+        sources += (file for file in folder.rglob("*") if "__pycache__" not in file.parts)
     newest = max(file.stat().st_mtime for file in sources)
     return built if newest <= made.stat().st_mtime else None
 
