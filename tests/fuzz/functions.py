@@ -11,7 +11,8 @@ import psutil
 from flashsale import bootstrap
 from flashsale.request import QUERY_BYTES_MAX
 
-from local.functions import LocalFunction, load_functions
+from local.functions import load_functions
+from local.runtime.function import Function
 from local.serve import TEMPLATE
 from local.template import Template
 from tests.fuzz.asks import Ask, Asker, Event, http_event, rest_event
@@ -56,7 +57,7 @@ async def fuzz(count: int, seed: int, progress: Callable[[int], None]) -> Findin
     return findings
 
 
-async def _work(functions: dict[str, LocalFunction], queue: Any, findings: Findings) -> None:
+async def _work(functions: dict[str, Function], queue: Any, findings: Findings) -> None:
     for ask in queue:
         function = functions[ask.function]
         told = await _answer(function, http_event(ask), ask, findings)
@@ -74,7 +75,7 @@ def _sold_meanwhile(told: tuple[int, str], also: tuple[int, str]) -> bool:
 
 
 async def _answer(
-    function: LocalFunction, event: Event, ask: Ask, findings: Findings
+    function: Function, event: Event, ask: Ask, findings: Findings
 ) -> tuple[int, str]:
     """Status and reason of the answer; what is no answer of the contract is noted."""
     try:
@@ -95,7 +96,7 @@ async def _answer(
     return status, reason
 
 
-async def _code(functions: dict[str, LocalFunction], buyer: str, item: int) -> str:
+async def _code(functions: dict[str, Function], buyer: str, item: int) -> str:
     ask = Ask(
         function="CheckoutFunction",
         route="POST /checkout",
