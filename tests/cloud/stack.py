@@ -44,14 +44,14 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def transformed(**parameters: str) -> dict[str, Any]:
-    """template.yaml after SAM's transform, with parameters other than the defaults."""
-    return _transformed(tuple(sorted(parameters.items())))
+def transformed(template: Path = TEMPLATE, **parameters: str) -> dict[str, Any]:
+    """A template after SAM's transform, with parameters other than the defaults."""
+    return _transformed(template, tuple(sorted(parameters.items())))
 
 
 @functools.cache
-def _transformed(parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    document = read(TEMPLATE)
+def _transformed(template: Path, parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    document = read(template)
     for resource in document["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
             if name in resource.get("Properties", {}):

@@ -23,6 +23,12 @@ CODE_KEYS = "7:" + "c0de" * 16
 SECONDS_MAX = 15.0
 ROOT = TEMPLATE.parent
 
+# The gateway with another template.
+_SERVE = """
+import pathlib, sys, local.serve
+local.serve.TEMPLATE = pathlib.Path(sys.argv[1])
+local.serve.main()
+"""
 _INVOKE = """
 import asyncio, sys
 from local.functions import load_functions
@@ -100,6 +106,7 @@ class Site:
         *,
         processes: int = 2,
         runtime: str | None = None,
+        template: Path = TEMPLATE,
     ) -> None:
         """`runtime` is `local` or `lambda`, as the command line of the tests says if not given."""
         folder.mkdir()
@@ -119,6 +126,8 @@ class Site:
         }
         self.runtime = runtime or Site.runtime
         self.environment["FUNCTION_RUNTIME"] = self.runtime
+        ours = template == TEMPLATE
+        self._program = ["-m", "local.serve"] if ours else ["-c", _SERVE, str(template)]
         self._count = processes if self.runtime == "local" else 1
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -140,7 +149,7 @@ class Site:
         """Return when all processes listen."""
         self._processes = [
             spawn(
-                [sys.executable, "-m", "local.serve"],
+                [sys.executable, *self._program],
                 stdin=subprocess.DEVNULL,
                 log=self.output,
                 environment=self.environment,
