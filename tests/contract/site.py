@@ -126,8 +126,13 @@ class Site:
         }
         self.runtime = runtime or Site.runtime
         self.environment["FUNCTION_RUNTIME"] = self.runtime
-        ours = template == TEMPLATE
-        self._program = ["-m", "local.serve"] if ours else ["-c", _SERVE, str(template)]
+        # Of its own, since reserved concurrency is counted there; but for the dependencies, which
+        # take a while to be installed.
+        self.environment["DATA_DIR"] = str(folder / "data")
+        built = ROOT / ".flashsale" / "build"
+        built.mkdir(parents=True, exist_ok=True)
+        (folder / "data").mkdir()
+        (folder / "data" / "build").symlink_to(built)
         self._count = processes if self.runtime == "local" else 1
         self._processes: list[subprocess.Popen[bytes]] = []
 

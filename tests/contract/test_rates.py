@@ -48,9 +48,9 @@ def test_a_buyer_in_a_hurry_is_told_to_wait_and_nobody_else_is(strict: Site, fre
 
 def test_a_refusal_is_in_the_log_by_its_kind(strict: Site, fresh: Fresh) -> None:
     buyer, item = fresh()
-    for _ in range(8):
-        last = httpx.post(f"{strict.url}/checkout?user_id={buyer}&id={item}")
-    assert last.status_code == 429
+    url = f"{strict.url}/checkout?user_id={buyer}&id={item}"
+    # Not the last one by all means: a slow machine may have given it a second.
+    assert 429 in [httpx.post(url).status_code for _ in range(8)]
     assert any(
         line.get("outcome") == "rate_limited" and line["status"] == 429
         for line in strict.log_lines()
