@@ -93,7 +93,7 @@ def test_in_stream_mode_checkout_reads_no_database_secret() -> None:
     }
 
 
-@pytest.mark.parametrize("name", [*SECRETS, *NOT_FUNCTIONS])
+@pytest.mark.parametrize("name", [*SECRETS, *sorted(NOT_FUNCTIONS)])
 def test_no_role_has_a_wildcard(name: str) -> None:
     for one in statements()[name]:
         if one["Effect"] == "Deny":
