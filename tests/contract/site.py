@@ -126,6 +126,8 @@ class Site:
         }
         self.runtime = runtime or Site.runtime
         self.environment["FUNCTION_RUNTIME"] = self.runtime
+        ours = template == TEMPLATE
+        self._program = ["-m", "local.serve"] if ours else ["-c", _SERVE, str(template)]
         # Of its own, since reserved concurrency is counted there; but for the dependencies, which
         # take a while to be installed.
         self.environment["DATA_DIR"] = str(folder / "data")
