@@ -44,7 +44,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def transformed(template: Path = TEMPLATE, **parameters: str) -> dict[str, Any]:
+def transformed(template: Path = TEMPLATE, /, **parameters: str) -> dict[str, Any]:
     """A template after SAM's transform, with parameters other than the defaults."""
     return _transformed(template, tuple(sorted(parameters.items())))
 

@@ -128,7 +128,7 @@ def test_checkout_knows_the_database_in_ledger_mode_only(mode: str) -> None:
     functions = of_type(found, "AWS::Lambda::Function")
     checkout, purchase = functions["CheckoutFunction"], functions["PurchaseFunction"]
     asks = mode == "ledger"
-    for variable in ("DB_HOST", "DB_SECRET"):
+    for variable in ("DB_HOST", "DB_PORT", "DB_SECRET"):
         assert (variable in checkout["Environment"]["Variables"]) == asks
         assert variable in purchase["Environment"]["Variables"]
     groups = checkout["VpcConfig"]["SecurityGroupIds"]

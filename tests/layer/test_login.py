@@ -90,6 +90,14 @@ async def test_a_password_that_nobody_was_told_is_a_store_that_is_away(
     await ledger.close()
 
 
+async def test_no_password_where_one_is_wanted_is_a_store_that_is_away(settings: Settings) -> None:
+    """It was an error of the driver's own, and the buyer heard 500."""
+    ledger = Ledger(dataclasses.replace(settings, db_password=""))
+    with pytest.raises(StoreDown, match="SQLSTATE 28"):
+        await ledger.count_sold(STARTS_AT)
+    await ledger.close()
+
+
 async def test_migrations_too(by_secret: Settings, rotate_db: Callable[..., None]) -> None:
     assert await migrate(by_secret) == []
     rotate_db("two")

@@ -201,7 +201,7 @@ def _connection(
 ) -> pg8000.native.Connection:
     connection = pg8000.native.Connection(
         user=settings.db_user,
-        password=settings.db_password or None,
+        password=settings.db_password,  # an empty one is refused; without one pg8000 would fail
         host=settings.db_host,
         database=settings.db_name,
         sock=opened,
