@@ -132,6 +132,14 @@ def test_only_the_front_is_reached_from_outside(services: dict[str, Any]) -> Non
     }
 
 
+def test_the_stores_alone_are_reached_from_this_machine_only() -> None:
+    told = yaml.safe_load((INFRA / "ports.yml").read_text())["services"]
+    assert {name: service["ports"] for name, service in told.items()} == {
+        "redis": ["127.0.0.1:${REDIS_PORT:-6379}:6379"],
+        "postgres": ["127.0.0.1:${DB_PORT:-5432}:5432"],
+    }
+
+
 def test_the_networks_let_nobody_meet_who_need_not(
     document: dict[str, Any], services: dict[str, Any]
 ) -> None:
