@@ -1,5 +1,6 @@
 """A store's password is rotated: the old connections stay, the next one has the new password."""
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
@@ -139,3 +140,25 @@ async def test_redis_is_asked_with_the_new_password_when_the_old_one_is_refused(
     finally:
         await pipeline.close()
         redis_client.execute_command("ACL", "DELUSER", "rotating")  # type: ignore[no-untyped-call]
+
+
+async def test_a_proxy_is_told_nothing_at_the_start_that_it_refuses(settings: Settings) -> None:
+    """RDS Proxy and PgBouncer take no setting as a parameter of the start: statement_timeout was
+    one, and nobody could connect."""
+    heard = asyncio.get_running_loop().create_future()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int.from_bytes(await reader.readexactly(4))
+        heard.set_result(await reader.readexactly(size - 4))
+        writer.close()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        ledger = Ledger(dataclasses.replace(settings, db_port=port))
+        with pytest.raises(StoreDown):
+            await ledger.count_sold(STARTS_AT)
+        await ledger.close()
+    _, _, told = (await heard).partition(b"\x00\x03\x00\x00")
+    names = told.split(b"\x00")[::2]
+    assert {name.decode() for name in names if name} == {"user", "database", "application_name"}
