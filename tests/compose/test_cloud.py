@@ -1,8 +1,10 @@
 """Secrets and schedules, put where AWS has them and read there. moto answers in AWS's place."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,53 @@ def test_the_schedules_come_back_as_the_template_has_them(
         if function.schedules
     }
     assert {name: {_told(each) for each in kept} for name, kept in found.items()} == wanted
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule("once", "at(2031-01-31T09:00:00)", timezone="Europe/Berlin"),
+        Schedule("paused", "rate(5 minutes)", enabled=False),
+        Schedule("within", "rate(1 hour)", window_minutes=15, retries_max=0, age_seconds_max=60),
+        Schedule("told", "cron(0 9 ? * MON-FRI *)", timezone="Asia/Riyadh", input='{"sale": 1}'),
+        Schedule(
+            "for_a_while",
+            "rate(1 day)",
+            starts=datetime(2031, 1, 1, tzinfo=UTC),
+            ends=datetime(2031, 2, 1, tzinfo=UTC),
+        ),
+    ],
+    ids=lambda schedule: schedule.name,
+)
+def test_whatever_a_schedule_says_comes_back(
+    put: Callable[[], list[str]],
+    kept: cloud.Cloud,
+    template: Template,
+    group: ScheduleGroup,
+    schedule: Schedule,
+) -> None:
+    put()
+    (spec,) = [each for each in template.functions if each.name == "ReconcileFunction"]
+    other = dataclasses.replace(spec, name="OtherFunction", schedules=(schedule,))
+    kept.put({}, dataclasses.replace(template, functions=(other,)))
+    (found,) = group.read()["OtherFunction"]
+    assert _told(found) == _told(schedule)
+
+
+def test_a_rule_is_no_schedule_and_stays_where_it_is(
+    put: Callable[[], list[str]], kept: cloud.Cloud, template: Template, group: ScheduleGroup
+) -> None:
+    put()
+    rule = Schedule("rule", "rate(1 minute)", rule=True)
+    (spec,) = [each for each in template.functions if each.name == "ReconcileFunction"]
+    with_rule = dataclasses.replace(spec, schedules=(rule, *spec.schedules))
+    ruled = dataclasses.replace(template, functions=(with_rule,))
+    assert kept.put({}, ruled) == []
+    (function,) = rescheduled(load_functions(ruled), group.read())
+    assert [each.name for each in function.spec.schedules] == [
+        "rule",
+        "ReconcileFunctionEveryMinute",
+    ]
 
 
 def test_a_function_follows_the_group_and_not_the_template(
