@@ -23,6 +23,7 @@ COMMANDS = {
         "invoke": "local.commands.invoke:invoke",
         "test": "local.commands.test:test",
         "bench": "local.bench.command:bench",
+        "cost": "local.commands.cost:cost",
     },
     "This command": {
         "completion": "local.commands.completion:completion",
