@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
@@ -56,8 +57,8 @@ def _transformed(template: Path, parameters: tuple[tuple[str, str], ...]) -> dic
         for name in ("CodeUri", "ContentUri"):
             if name in resource.get("Properties", {}):
                 resource["Properties"][name] = f"s3://built/{resource['Properties'][name]}"
-    os.environ.setdefault("AWS_DEFAULT_REGION", _PSEUDO["AWS::Region"])
-    made: dict[str, Any] = transform(document, dict(parameters), _NoManagedPolicies())
+    with patch.dict(os.environ, {"AWS_DEFAULT_REGION": _PSEUDO["AWS::Region"]}):
+        made: dict[str, Any] = transform(document, dict(parameters), _NoManagedPolicies())
     return made
 
 
