@@ -11,6 +11,7 @@ import pytest
 
 from local.functions import load_functions
 from local.runtime.asynchronous import AsyncInvocations, accept
+from local.runtime.context import region
 from local.runtime.options import Options
 from local.template import Template
 from tests.local.conftest import Add
@@ -98,7 +99,7 @@ async def test_what_fails_for_good_is_put_aside_as_lambda_records_it(
         "version": "1.0",
         "requestContext": {
             "requestId": request_id,
-            "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:Notes:$LATEST",
+            "functionArn": f"arn:aws:lambda:{region()}:000000000000:function:Notes:$LATEST",
             "condition": "RetriesExhausted",
             "approximateInvokeCount": 3,
         },
