@@ -65,6 +65,7 @@ test-cloud: $(VENV)/.dev $(TOOLS)/sam/.made $(TOOLS)/checkov/.made ## the templa
 	@$(BIN)/python -m pytest -q tests/cloud $(ARGS)
 
 test-deploy: $(VENV)/.dev $(TOOLS)/sam/.made $(TOOLS)/ministack/.made ## deploy to a stand-in for AWS on this machine, and try it
+	@python3.13 --version > /dev/null || { echo "Functions run on Python 3.13: install it" >&2; exit 1; }
 	@$(BIN)/python -m tests.cloud.deploy --sam $(TOOLS)/sam/bin/sam --ministack $(TOOLS)/ministack/bin/python
 
 lock: $(VENV)/.dev ## choose new versions of all dependencies and write down their hashes
@@ -95,9 +96,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.local
 
+# The stand-in runs functions with its own Python, which must be that of the layer.
+PYTHON_OF_ministack := python3.13
+
 $(TOOLS)/%/.made: requirements/%.txt | $(VENV)/.made
 	@echo "Installing $* (once)"
-	@$(BIN)/python -m venv $(@D)
+	@$(or $(PYTHON_OF_$*),$(BIN)/python) -m venv $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
 	@touch $@
 

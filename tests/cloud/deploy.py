@@ -165,26 +165,26 @@ def try_out(cloud: Cloud, postgres: Postgres) -> None:
     tables = postgres_rows(postgres, "select count(*) from schema_migrations")
     say(f"migrated by the deployment: {tables[0][0]} migrations")
     say(f"create_sale: {cloud.invoke('create-sale', {})}")
-    checkout = _body(cloud.invoke("checkout", _request("POST /checkout", "user_id=ann&id=7")))
-    say(f"checkout: {checkout}")
-    code = f"code={checkout['checkout_code']}"
+    code = _checked_out(cloud, "user_id=ann&id=7")
+    say(f"checkout: {code}")
     say(f"purchase: {_body(cloud.invoke('purchase', _request('POST /purchase', code)))}")
     say(f"again:    {_body(cloud.invoke('purchase', _request('POST /purchase', code)))}")
+    codes = {"before": _checked_out(cloud, "user_id=bob&id=8")}
     rotate_keys(cloud, "1" * 32)
-    later = _body(cloud.invoke("checkout", _request("POST /checkout", "user_id=bob&id=8")))
-    for name, old in (("before", code), ("after", f"code={later['checkout_code']}")):
-        bought = _body(cloud.invoke("purchase", _request("POST /purchase", old)))
+    codes["after"] = _checked_out(cloud, "user_id=bob&id=9")
+    for name, one in codes.items():
+        bought = _body(cloud.invoke("purchase", _request("POST /purchase", one)))
         say(f"bought by a code of {name} the rotation: {bought['purchase_id']}")
     say(f"stats:    {_body(cloud.invoke('stats', _request('GET /stats')))}")
     say(f"audit:    {cloud.invoke('audit', {})}")
     rows = postgres_rows(postgres, "select item, buyer, state from purchases order by item")
-    if rows != [[7, "ann", "sold"], [8, "bob", "sold"]]:
+    if rows != [[7, "ann", "sold"], [8, "bob", "sold"], [9, "bob", "sold"]]:
         raise SystemExit(f"the ledger holds {rows}")
     kept = "select count(*) from attempts"
     wait_until(
         "the schedule has moved the attempts to PostgreSQL",
         FIRED_SECONDS,
-        lambda: postgres_rows(postgres, kept) == [[2]],
+        lambda: postgres_rows(postgres, kept) == [[3]],
     )
 
 
@@ -270,6 +270,12 @@ def _request(route: str, query: str = "") -> dict[str, Any]:
         "requestContext": {"http": {"method": method, "path": path}, "requestId": "trial"},
         "isBase64Encoded": False,
     }
+
+
+def _checked_out(cloud: Cloud, query: str) -> str:
+    """Check an item out; return the query of its purchase."""
+    told = _body(cloud.invoke("checkout", _request("POST /checkout", query)))
+    return f"code={told['checkout_code']}"
 
 
 def _body(response: Mapping[str, Any]) -> dict[str, Any]:

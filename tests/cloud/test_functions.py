@@ -109,6 +109,19 @@ def test_what_fails_on_schedule_is_kept(resources: Resources) -> None:
         assert config["DestinationConfig"] == {"OnFailure": {"Destination": queue}}
 
 
+def test_schedules_may_invoke_their_function_and_put_aside_what_fails(resources: Resources) -> None:
+    """By roles that SAM makes."""
+    made = of_type(resources, "AWS::IAM::Role")
+    assert len(made) == 4
+    for role in made.values():
+        allowed = [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]
+        actions = [one["Action"] for one in allowed]
+        assert actions == ["lambda:InvokeFunction", "sqs:SendMessage"]
+        invoked, queue = (one["Resource"] for one in allowed)
+        assert invoked.endswith("Aliaslive>")
+        assert queue == "<Observability.Outputs.DeadLettersArn>"
+
+
 def test_snapstart_and_provisioned_concurrency_are_off_unless_asked_for() -> None:
     on = evaluated(transformed(SnapStart="on"), SnapStart="on")
     for one in of_type(on, "AWS::Lambda::Function").values():
