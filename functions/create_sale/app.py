@@ -5,8 +5,8 @@ from typing import Any
 
 from flashsale.api import operation
 from flashsale.bootstrap import service
-from flashsale.request import Event
 from flashsale.scheduled import due_at
+from flashsale.shapes import Event
 
 
 @operation
