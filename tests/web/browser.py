@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    TimeoutError as LateError,
+    expect,
+    sync_playwright,
+)
 
 PROGRAMS = "chromium", "chromium-browser", "google-chrome"
 PROGRAM = next(filter(None, map(shutil.which, PROGRAMS)), None)
@@ -35,7 +43,8 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitor:
-    """One person's browser window. What the console complains of is kept in `complaints`."""
+    """One person's browser window. What the console complains of is kept in `complaints`, and the
+    requests that are not answered yet in `waiting`."""
 
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.context = browser.new_context(
@@ -43,6 +52,10 @@ class Visitor:
         )
         self.context.set_default_timeout(15_000)
         self.complaints: list[str] = []
+        self.waiting: list[str] = []
+        self.context.on("request", lambda request: self.waiting.append(request.url))
+        for end in ("requestfinished", "requestfailed"):
+            self.context.on(end, self._answered)
         self.page = self.tab()
 
     def tab(self) -> Page:
@@ -62,11 +75,21 @@ class Visitor:
     def open(self, path: str = "/") -> Page:
         """Go there, and wait until the catalogue is drawn."""
         self.page.goto(path)
-        self.page.wait_for_selector("a.card")
+        try:
+            self.page.wait_for_selector("a.card")
+        except LateError as late:
+            said = self.page.inner_text("#found")
+            raise AssertionError(
+                f"no catalogue: it says {said!r}, waits for {self.waiting}, {self.complaints}"
+            ) from late
         return self.page
 
     def close(self) -> None:
         self.context.close()
+
+    def _answered(self, request: Request) -> None:
+        if request.url in self.waiting:
+            self.waiting.remove(request.url)
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -7,7 +7,7 @@ import pytest
 from flashsale.request import _BUYER
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.contract.site import Site, Stores
+from tests.contract.site import Site, Stores, eventually
 from tests.web.browser import needs_browser, reaches
 from tests.web.conftest import Visit, buy, receipts
 
@@ -173,7 +173,9 @@ def test_an_item_is_found_by_number_and_by_name(visit: Visit, client: httpx.Clie
 
 
 def test_only_what_is_left(visit: Visit, client: httpx.Client, buyer: str) -> None:
+    before = client.get("/stock").json()["items_sold"]
     buy(client, buyer, 2)
+    eventually(lambda: client.get("/stock").json()["items_sold"] > before)
     page = visit().open("/?unsold=1")
     expect(page.locator("a.card[data-item='1']")).to_have_count(1)
     expect(page.locator("a.card[data-item='2']")).to_have_count(0)

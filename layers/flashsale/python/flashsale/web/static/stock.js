@@ -1,8 +1,8 @@
-// How the sale stands: one small answer for all ten thousand items, asked for every two seconds
-// while somebody looks. It also brings the server's time, the only clock that counts.
+// How the sale stands: one small answer for all ten thousand items, asked for every second while
+// somebody looks and something is sold, and every two seconds else. It also brings the server's time, the only clock that counts.
 import { ask, OFFLINE, pause } from "./api.js";
 
-const EVERY_MS = 2000, HIDDEN_MS = 15000;
+const MOVING_MS = 1000, STILL_MS = 2000, HIDDEN_MS = 15000;
 
 export class Stock extends EventTarget {
   sale = null; // {id, starts, ends, total}
@@ -11,6 +11,7 @@ export class Stock extends EventTarget {
   heard = null; // when something was heard last, server time
   #bits = new Uint8Array();
   #offset = null; // server time minus performance.now(), which no one can set
+  #moving = false;
   #failures = 0;
   #timer = 0;
   #asking = false;
@@ -60,7 +61,9 @@ export class Stock extends EventTarget {
     if (this.sale?.id === told.sale_id) bits.forEach((byte, i) => { bits[i] = byte | this.#bits[i]; });
     this.#bits = bits;
     this.sale = { id: told.sale_id, starts: told.start_time * 1000, ends: told.end_time * 1000, total: told.total_items };
-    this.sold = ones(bits);
+    const sold = ones(bits);
+    this.#moving = sold !== this.sold;
+    this.sold = sold;
     this.heard = this.now();
     this.#failures = 0;
     this.trouble = "";
@@ -76,7 +79,7 @@ export class Stock extends EventTarget {
 
   #wait(answer) {
     if (this.#failures) return pause(this.#failures, answer.wait ?? 0);
-    const usual = document.hidden ? HIDDEN_MS : EVERY_MS * (0.9 + Math.random() * 0.2);
+    const usual = document.hidden ? HIDDEN_MS : (this.#moving ? MOVING_MS : STILL_MS) * (0.9 + Math.random() * 0.2);
     // When the hour turns, look soon after, but not all at once.
     const left = this.sale.ends - this.now();
     return Math.max(250, Math.min(usual, left + Math.random() * 600));
