@@ -77,7 +77,12 @@ def stand_in(python: Path, folder: Path) -> Iterator[Cloud]:
     with (folder / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
             [python, "-m", "ministack"],
-            env={**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"},
+            env={
+                **os.environ,
+                "GATEWAY_PORT": str(port),
+                "BIND_HOST": "127.0.0.1",
+                "TMPDIR": str(folder),  # it leaves its copies of the functions behind
+            },
             stdout=log,
             stderr=log,
         )
