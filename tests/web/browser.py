@@ -11,9 +11,11 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
-    TimeoutError as LateError,
     expect,
     sync_playwright,
+)
+from playwright.sync_api import (
+    TimeoutError as LateError,
 )
 
 PROGRAMS = "chromium", "chromium-browser", "google-chrome"
