@@ -74,7 +74,8 @@ def refused(service: Running, path: str, among: tuple[int, ...] = (400, 409)) ->
     request = urllib.request.Request(service.url + path, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
-            status, body, headers = answer.status, answer.read().decode(), str(answer.headers)
+            status, body = int(answer.status), str(answer.read().decode())
+            headers = str(answer.headers)
     except urllib.error.HTTPError as error:
         with error:
             status, body, headers = error.code, error.read().decode(), str(error.headers)
