@@ -56,6 +56,9 @@ class Rates:
             Rate("all", settings.rate_all, settings.rate_all_burst),
         )
         self.active = tuple(rate for rate in known if rate.per_second)
+        self._steps = [
+            (rate.interval_us, rate.interval_us * (rate.burst - 1)) for rate in self.active
+        ]
         self._key = key
         self._clock = clock
         self._spent: dict[str, float] = {}
@@ -66,8 +69,13 @@ class Rates:
 
     def buckets(self, action: str, *, buyer: str, address: str) -> tuple[str, ...]:
         """Name a request's buckets, one for each limit. A buyer has one for each action."""
-        names = {"buyer": f"{action} {buyer}", "address": address}
-        return tuple([self._bucket(rate.kind, names.get(rate.kind, "")) for rate in self.active])
+        found: list[str] = []
+        for rate in self.active:
+            if rate.kind == "buyer":
+                found.append(self._bucket("b", f"{action} {buyer}"))
+            else:
+                found.append("all" if rate.kind == "all" else self._bucket("a", address))
+        return tuple(found)
 
     def admit(self, buckets: tuple[str, ...]) -> None:
         """Let a request pass this process, and count it.
@@ -75,19 +83,20 @@ class Rates:
         Raises:
             RateLimited: one of its buckets is empty; nothing is counted.
         """
-        now = self._clock() * 1_000_000
-        spent = [max(self._spent.get(bucket, 0.0), now) for bucket in buckets]
-        for rate, until in zip(self.active, spent, strict=True):
-            wait_us = until + rate.interval_us * (1 - rate.burst) - now
-            if wait_us > 0:
-                raise rate.refusal(int(wait_us // 1_000) + 1)
-        for rate, bucket, until in zip(self.active, buckets, spent, strict=True):
-            self._spent[bucket] = until + rate.interval_us
-        if len(self._spent) > _REMEMBERED_MAX:
-            self._spent = {name: until for name, until in self._spent.items() if until > now}
+        now, spent = self._clock() * 1_000_000, self._spent
+        counted: list[float] = []
+        for (interval_us, slack_us), bucket in zip(self._steps, buckets, strict=True):
+            until = spent.get(bucket, 0.0)
+            if until < now:
+                until = now
+            elif until - slack_us > now:
+                wait_us = until - slack_us - now
+                raise self.active[len(counted)].refusal(int(wait_us // 1_000) + 1)
+            counted.append(until + interval_us)
+        spent.update(zip(buckets, counted, strict=True))
+        if len(spent) > _REMEMBERED_MAX:
+            self._spent = {name: until for name, until in spent.items() if until > now}
 
     def _bucket(self, kind: str, name: str) -> str:
-        if kind == "all":
-            return kind
         digest = hashlib.blake2b(name.encode(), digest_size=2, key=self._key()).digest()
-        return f"{kind[0]}{int.from_bytes(digest)}"
+        return f"{kind}{int.from_bytes(digest)}"

@@ -8,37 +8,39 @@
 --          keep(): write down what was counted
 
 local function rate_limiter(key, limits, names, now_us)
-  local intervals, slacks = {}, {}
+  local intervals, slacks, spent, counted = {}, {}, {}, {}
   for interval, burst in string.gmatch(limits, '(%d+) (%d+)') do
     intervals[#intervals + 1] = tonumber(interval)
     slacks[#slacks + 1] = interval * (burst - 1)
   end
-  local spent, counted = {}, {}
-  if #names > 0 then
+  local size = #intervals
+  if size > 0 then
     for n, value in ipairs(redis.call('HMGET', key, unpack(names))) do
-      spent[names[n]] = math.max(tonumber(value or 0), now_us)
+      value = value and tonumber(value) or now_us
+      spent[names[n]] = value < now_us and now_us or value
     end
   end
 
   local function wait(n)
-    local before = (n - 1) * #intervals
-    for which, slack in ipairs(slacks) do
-      local wait_us = spent[names[before + which]] - slack - now_us
+    local before = (n - 1) * size
+    for which = 1, size do
+      local wait_us = spent[names[before + which]] - slacks[which] - now_us
       if wait_us > 0 then return which, math.ceil(wait_us / 1000) end
     end
-    for which, interval in ipairs(intervals) do
+    for which = 1, size do
       local name = names[before + which]
-      spent[name] = spent[name] + interval
-      counted[name] = spent[name]
+      local until_us = spent[name] + intervals[which]
+      spent[name], counted[name] = until_us, until_us
     end
   end
 
   local function keep()
-    local written = {}
+    local written, last = {}, 0
     for name, until_us in pairs(counted) do
-      written[#written + 1], written[#written + 2] = name, string.format('%d', until_us)
+      written[last + 1], written[last + 2] = name, string.format('%d', until_us)
+      last = last + 2
     end
-    if #written == 0 then return end
+    if last == 0 then return end
     -- A Redis whose memory is full takes no more writes: who asks there is better answered than
     -- counted.
     redis.pcall('HSET', key, unpack(written))
