@@ -27,7 +27,7 @@ OPTIONS = (
 
 needs_browser = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on the PATH")
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=45_000)
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 360, "height": 740}
@@ -52,7 +52,7 @@ class Visitor:
         self.context = browser.new_context(
             base_url=url, **{"viewport": DESKTOP, "reduced_motion": "reduce", **options}
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(45_000)
         self.complaints: list[str] = []
         self.waiting: list[str] = []
         self.context.on("request", lambda request: self.waiting.append(request.url))
@@ -98,6 +98,6 @@ class Visitor:
             self.complaints.append(message.text)
 
 
-def reaches(page: Page, state: str, seconds: float = 15) -> None:
+def reaches(page: Page, state: str, seconds: float = 45) -> None:
     """Wait until the counter shows this state of the purchase."""
     page.wait_for_selector(f"#told[data-state={state}]", timeout=seconds * 1_000)
