@@ -43,8 +43,10 @@ def to_event(scope: Scope, body: bytes, *, route_key: str) -> dict[str, Any]:
     headers, cookies = _headers(scope["headers"])
     path: str = scope["path"]
     query: str = scope["query_string"].decode("latin-1")
-    now = time.time()
+    now, number = time.time(), os.urandom(16).hex()
     host = headers.get("host", "localhost")
+    client: str = scope["client"][0] if scope.get("client") else "127.0.0.1"
+    _add_forwarded(headers, client, host, f"Root=1-{int(now):08x}-{number[:24]}")
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route_key,
@@ -60,10 +62,10 @@ def to_event(scope: Scope, body: bytes, *, route_key: str) -> dict[str, Any]:
                 "method": scope["method"],
                 "path": path,
                 "protocol": f"HTTP/{scope['http_version']}",
-                "sourceIp": scope["client"][0] if scope.get("client") else "127.0.0.1",
+                "sourceIp": client,
                 "userAgent": headers.get("user-agent", ""),
             },
-            "requestId": os.urandom(16).hex(),
+            "requestId": number,
             "routeKey": route_key,
             "stage": "$default",
             "time": _time(int(now)),
@@ -139,6 +141,16 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> tuple[dict[str, str], list[str]]
         else:
             headers[name] = value
     return headers, cookies
+
+
+def _add_forwarded(headers: dict[str, str], client: str, host: str, trace: str) -> None:
+    """What API Gateway adds to a client's headers. It has TLS and port 443; we say what is so."""
+    before = headers.get("x-forwarded-for")
+    headers["x-forwarded-for"] = f"{before}, {client}" if before else client
+    headers["x-forwarded-proto"] = "http"
+    port = host.rpartition(":")[2]
+    headers["x-forwarded-port"] = port if port.isdecimal() else "80"
+    headers.setdefault("x-amzn-trace-id", trace)
 
 
 def _query(raw: str) -> dict[str, str]:

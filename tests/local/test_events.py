@@ -66,6 +66,13 @@ def scopes(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+FORWARDED = {
+    "x-forwarded-for": "203.0.113.7",
+    "x-forwarded-port": "8080",
+    "x-forwarded-proto": "http",
+}
+
+
 @given(scopes(), BODIES)
 def test_an_application_behind_mangum_sees_the_request_that_was_sent(
     scope: dict[str, Any], body: bytes
@@ -73,8 +80,12 @@ def test_an_application_behind_mangum_sees_the_request_that_was_sent(
     seen, content = through_mangum(to_event(scope, body, route_key=ROUTE))
     for part in ("method", "path", "query_string"):
         assert seen[part] == scope[part]
-    assert dict(decoded(seen["headers"])) == combined(decoded(scope["headers"]))
+    told = dict(decoded(seen["headers"]))
+    assert {name: told.pop(name) for name in FORWARDED} == FORWARDED
+    assert told.pop("x-amzn-trace-id").startswith("Root=1-")
+    assert told == combined(decoded(scope["headers"]))
     assert seen["client"][0] == "203.0.113.7"
+    assert seen["scheme"] == "http"
     assert content == body
 
 
@@ -88,6 +99,8 @@ def test_an_event_that_went_through_mangum_makes_the_same_event_again(
     for made in (event, again):
         for passing in ("requestId", "time", "timeEpoch"):
             del made["requestContext"][passing]
+    passed_on = [made["headers"].pop("x-forwarded-for") for made in (event, again)]
+    assert passed_on == ["203.0.113.7", "203.0.113.7, 203.0.113.7"]
     assert again == event
     assert json.loads(json.dumps(event)) == event
 
@@ -107,10 +120,36 @@ def test_a_literal_percent_sign_is_decoded_once_by_us_and_twice_by_mangum() -> N
     assert through_mangum(event)[0]["path"] == "/aA"
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({}, {"for": "127.0.0.1", "port": "80", "proto": "http"}),
+        ({"host": "shop.example"}, {"for": "127.0.0.1", "port": "80", "proto": "http"}),
+        ({"host": "[::1]:8080"}, {"for": "127.0.0.1", "port": "8080", "proto": "http"}),
+        (
+            {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"},
+            {"for": "203.0.113.9, 127.0.0.1", "port": "80", "proto": "http"},
+        ),
+    ],
+)
+def test_the_gateway_says_for_whom_it_asks(sent: dict[str, str], told: dict[str, str]) -> None:
+    """As API Gateway does: the address it sees comes last, behind whatever a client has claimed."""
+    headers = [(name.encode(), value.encode()) for name, value in sent.items()]
+    event = to_event({**PLAIN, "headers": headers}, b"", route_key=ROUTE)
+    seen = {name: event["headers"][f"x-forwarded-{name}"] for name in told}
+    assert seen == told
+    assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
+    given = [(b"x-amzn-trace-id", b"Root=1-67891233-abcdef012345678912345678")]
+    kept = to_event({**PLAIN, "headers": given}, b"", route_key=ROUTE)
+    assert kept["headers"]["x-amzn-trace-id"] == given[0][1].decode()
+
+
 def test_the_event_has_the_documented_fields_and_no_others() -> None:
     scope = {**PLAIN, "headers": [(b"host", b"a.example"), (b"user-agent", b"curl")]}
     event = to_event(scope, b"", route_key="$default")
     context = event.pop("requestContext")
+    for name in (*FORWARDED, "x-amzn-trace-id"):
+        del event["headers"][name]
     assert event == {
         "version": "2.0",
         "routeKey": "$default",
