@@ -131,8 +131,10 @@ def _installed(layer: Layer, *, folder: Path, say: Say) -> Path:
                 check=False,
             )
             if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
-                raise LocalError(f"The layer {layer.name} can't be built: {last}")
+                lines = done.stderr.strip().splitlines() or ["pip failed"]
+                # Where pip shows what is wrong over several lines, the first one says it.
+                told = next((line for line in lines if line.startswith("ERROR")), lines[-1])
+                raise LocalError(f"The layer {layer.name} can't be built: {told}")
             made.rename(place)
     return place / "python"
 
