@@ -7,7 +7,7 @@ import httpx
 import pytest
 from flashsale.codes import CodeSigner
 
-from tests.contract.site import CODE_KEYS, Site, Stores, eventually
+from tests.contract.site import CODE_KEYS, Site, Stores, eventually, running_site, running_stores
 from tests.web.conforms import conforms
 
 Fresh = Callable[[], tuple[str, int]]
@@ -20,21 +20,15 @@ def _runtime(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    made = Stores(tmp_path_factory.mktemp("contract"))
-    made.valkey.start()
-    made.postgres.start()
-    yield made
-    made.valkey.discard()
-    made.postgres.discard()
+    with running_stores(tmp_path_factory.mktemp("contract")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def site(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site(tmp_path_factory.mktemp("site") / "gateway", stores.environment())
-    made.prepare()
-    made.start()
-    yield made
-    made.stop()
+    folder = tmp_path_factory.mktemp("site") / "gateway"
+    with running_site(folder, stores.environment()) as made:
+        yield made
     assert "Traceback" not in made.output.read_text()
 
 

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,27 @@ class Site:
     def log_lines(self) -> list[dict[str, Any]]:
         """The log; every line is one JSON object."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+@contextmanager
+def running_stores(folder: Path) -> Iterator[Stores]:
+    """Stores that run while the block does, and are gone after it."""
+    made = Stores(folder)
+    made.valkey.start()
+    made.postgres.start()
+    yield made
+    made.valkey.discard()
+    made.postgres.discard()
+
+
+@contextmanager
+def running_site(folder: Path, environment: Mapping[str, str], **options: Any) -> Iterator[Site]:
+    """A site, its sale open, that serves while the block does; `options` are `Site`'s."""
+    made = Site(folder, environment, **options)
+    made.prepare()
+    made.start()
+    yield made
+    made.stop()
 
 
 def eventually(condition: Callable[[], bool], seconds_max: float = SECONDS_MAX) -> None:

@@ -16,7 +16,7 @@ import pytest
 from local.bench.address import Address
 from local.bench.connection import Connection
 from local.bench.response import Reply
-from tests.contract.site import Site, Stores, eventually
+from tests.contract.site import Site, Stores, eventually, running_site
 
 BUYERS, CONNECTIONS = 1_000, 64
 # A request to a function in a process of its own costs ten times as much.
@@ -127,11 +127,8 @@ def own_site(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     stores.sql(f"create database {DATABASE}")
     own = {**stores.environment(), "DB_NAME": DATABASE, "REDIS_DB": "1"}
     own["ITEMS_PER_SALE"] = str(ITEMS[Site.runtime])
-    made = Site(tmp_path_factory.mktemp("crowd") / "gateway", own)
-    made.prepare()
-    made.start()
-    yield made
-    made.stop()
+    with running_site(tmp_path_factory.mktemp("crowd") / "gateway", own) as made:
+        yield made
 
 
 def test_a_crowd_buys_everything_and_every_promise_holds(own_site: Site, stores: Stores) -> None:

@@ -6,20 +6,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.contract.site import Site, Stores
+from tests.contract.site import Site, Stores, running_site
 
 ITEM = 9_999  # of no other test
 
 
 @pytest.fixture(scope="module")
 def cloud(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site(
-        tmp_path_factory.mktemp("lambda") / "gateway", stores.environment(), runtime="lambda"
-    )
-    made.prepare()
-    made.start()
-    yield made
-    made.stop()
+    folder = tmp_path_factory.mktemp("lambda") / "gateway"
+    with running_site(folder, stores.environment(), runtime="lambda") as made:
+        yield made
     assert "Traceback" not in made.output.read_text()
 
 

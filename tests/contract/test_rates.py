@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.contract.conftest import Fresh, checkout
-from tests.contract.site import Site, Stores
+from tests.contract.site import Site, Stores, running_site
 
 
 @pytest.fixture(scope="module")
@@ -14,11 +14,8 @@ def strict(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A site where a buyer may ask for three things, and then for one a second."""
     limits = {"RATE_BUYER": "1", "RATE_BUYER_BURST": "3"}
     folder = tmp_path_factory.mktemp("strict") / "gateway"
-    made = Site(folder, {**stores.environment(), **limits})
-    made.prepare()
-    made.start()
-    yield made
-    made.stop()
+    with running_site(folder, {**stores.environment(), **limits}) as made:
+        yield made
 
 
 def test_a_buyer_in_a_hurry_is_told_to_wait_and_nobody_else_is(strict: Site, fresh: Fresh) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.contract.conftest import Fresh
-from tests.contract.site import Site, Stores
+from tests.contract.site import Site, Stores, running_site
 from tests.local.issuer import AUDIENCE, Issuer
 from tests.with_tokens import with_tokens
 
@@ -24,11 +24,9 @@ def guarded(
 ) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("tokens")
     template = with_tokens(folder, issuer=issuer.url, audience=AUDIENCE)
-    made = Site(folder / "gateway", stores.environment(), template=template, runtime="local")
-    made.prepare()
-    made.start()
-    yield made
-    made.stop()
+    environment = stores.environment()
+    with running_site(folder / "gateway", environment, template=template, runtime="local") as made:
+        yield made
 
 
 def post(site: Site, path: str, *, token: str | None = None, **query: object) -> httpx.Response:

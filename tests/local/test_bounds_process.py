@@ -11,7 +11,7 @@ from itertools import count, cycle
 import httpx
 import pytest
 
-from tests.contract.site import Site, Stores
+from tests.contract.site import Site, running_site, running_stores
 from tests.local import fuzz
 from tests.local.raw import Raw
 
@@ -31,19 +31,13 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    stores = Stores(tmp_path_factory.mktemp("stores"))
-    stores.valkey.start()
-    stores.postgres.start()
     shorter = dict.fromkeys(("HEAD", "BODY", "IDLE", "LINGER"), "1")
     shorter = {f"GATEWAY_{name}_SECONDS": value for name, value in shorter.items()}
-    environment = {**stores.environment(), **shorter}
-    made = Site(tmp_path_factory.mktemp("site") / "gateway", environment, processes=1)
-    made.prepare()
-    made.start()
-    yield made
-    made.stop()
-    stores.valkey.discard()
-    stores.postgres.discard()
+    folder = tmp_path_factory.mktemp("site") / "gateway"
+    with running_stores(tmp_path_factory.mktemp("stores")) as stores:
+        environment = {**stores.environment(), **shorter}
+        with running_site(folder, environment, processes=1) as made:
+            yield made
     assert made.output.read_text() == ""
 
 

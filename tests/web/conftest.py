@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.contract.site import Site, Stores
+from tests.contract.site import Site, Stores, running_site, running_stores
 from tests.web.browser import Visitor, chromium
 
 Visit = Callable[..., Visitor]
@@ -16,21 +16,15 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    made = Stores(tmp_path_factory.mktemp("web"))
-    made.valkey.start()
-    made.postgres.start()
-    yield made
-    made.valkey.discard()
-    made.postgres.discard()
+    with running_stores(tmp_path_factory.mktemp("web")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def site(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site(tmp_path_factory.mktemp("site") / "gateway", stores.environment())
-    made.prepare()
-    made.start()
-    yield made
-    made.stop()
+    folder = tmp_path_factory.mktemp("site") / "gateway"
+    with running_site(folder, stores.environment()) as made:
+        yield made
     assert "Traceback" not in made.output.read_text()
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.contract.site import Site, Stores
+from tests.contract.site import Site, Stores, running_site
 from tests.web.browser import needs_browser, reaches
 from tests.web.conftest import Visit, buy
 
@@ -29,11 +29,9 @@ def short(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "SALE_SECONDS": str(SALE_SECONDS),
         "ITEMS_PER_SALE": str(ITEMS),
     }
-    site = Site(tmp_path_factory.mktemp("short") / "gateway", environment, processes=1)
-    site.prepare()
-    site.start()
-    yield site
-    site.stop()
+    folder = tmp_path_factory.mktemp("short") / "gateway"
+    with running_site(folder, environment, processes=1) as site:
+        yield site
     stores.sql("drop database short_sales with (force)")
 
 

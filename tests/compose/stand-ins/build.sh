@@ -16,7 +16,7 @@ if ! docker image inspect "$base" >/dev/null 2>&1; then
   echo "Making the base of the stand-ins (once, about a minute)"
   debootstrap --variant=minbase \
     --include=busybox-static,ca-certificates,curl,haproxy,python3,python3-pip,python3-venv,tzdata,valkey-tools \
-    trixie "$work/root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" ||
+    trixie "$work/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/log" ||
     { tail -n 3 "$work/log" >&2; exit 1; }
   # Whom this host trusts, and where its pip looks: there may be a proxy in between.
   cp /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/"
